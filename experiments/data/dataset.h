@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "experiments/data/image.h"
+
+namespace chainline::experiments {
+
+/// A question and the answer that the model is to learn.
+struct Turn {
+  std::string question;
+  std::string answer;
+};
+
+/// One image and the conversation about it.
+struct Example {
+  std::string id;
+  std::int64_t image = 0;  // index into the split's ImageSource
+  std::vector<Turn> turns;
+  std::string kind;  // family of the question, for tables by family; "" when unknown
+};
+
+/// The images of a split. Every member may be called from several threads at once.
+class ImageSource {
+ public:
+  virtual ~ImageSource() = default;
+  virtual std::int64_t size() const = 0;
+  /// The picture, decoded anew by each call. Errors: ValueError for an index outside 0 .. size()
+  /// - 1.
+  virtual Image image(std::int64_t index) const = 0;
+  /// What a message or a ledger calls the picture: a path or "shapes/train/7".
+  virtual std::string name(std::int64_t index) const = 0;
+};
+
+struct Split {
+  std::vector<Example> examples;
+  std::shared_ptr<const ImageSource> images;
+};
+
+struct Dataset {
+  std::string name;
+  std::string licence;
+  std::string source;
+  Split train, test;
+  /// SHA-256 (hex) over every question, answer and image of both splits (dataset_sha256).
+  std::string sha256;
+};
+
+/// Opens a data set by its spec:
+///
+///     shapes[:seed=1,train=4000,test=1000,questions=4]
+///     easy-vqa:DIR
+///     llava:FILE.json,images=DIR[,test=FILE2.json]
+///
+/// Without `test=`, llava holds out every tenth image of FILE.json for the test split.
+///
+/// **Errors** ValueError for an unknown scheme, key or number, with what is known; FileError naming
+/// file and row for data that are not what they should be.
+Dataset load_dataset(const std::string& spec);
+
+/// The answer that the training split gives most often to each question text (the smaller string
+/// when two are equally frequent). The empty question stands for all others: the most frequent
+/// answer of all.
+std::map<std::string, std::string> question_only_rule(const Split& train);
+
+/// Share of the test turns that question_only_rule(train) answers right: what can be known without
+/// looking. A model has learned to see only by what it scores above this.
+double question_only_accuracy(const Dataset& data);
+
+}  // namespace chainline::experiments
