@@ -1,0 +1,113 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <tuple>
+#include <utility>
+
+#include "tensor/parallel.h"
+#include "tensor/tensor.h"
+
+namespace chainline {
+
+/// One walk over N tensors of the same shape, in row-major order, with the dimensions merged where
+/// the strides of all of them allow it: dense tensors become a single dimension.
+template <std::size_t N>
+class Walk {
+ public:
+  Walk(const Shape& shape, const std::array<Strides, N>& strides) {
+    for (std::int64_t d = 0; d < shape.rank(); ++d) {
+      if (shape[d] == 1) continue;
+      if (rank_ > 0 && merges(shape[d], strides, d)) {
+        sizes_[last()] *= shape[d];
+      } else {
+        sizes_[static_cast<std::size_t>(rank_++)] = shape[d];
+      }
+      for (std::size_t i = 0; i < N; ++i) strides_[last()][i] = strides[i][d];
+    }
+    if (rank_ == 0) {
+      sizes_[0] = 1;
+      strides_[0].fill(1);
+      rank_ = 1;
+    }
+  }
+
+  /// The size of the innermost dimension and each tensor's stride in it.
+  std::int64_t inner() const { return sizes_[last()]; }
+  const std::array<std::int64_t, N>& inner_strides() const { return strides_[last()]; }
+
+  /// The offsets at which row r (an index into all but the innermost dimension) starts.
+  std::array<std::int64_t, N> row(std::int64_t r) const {
+    std::array<std::int64_t, N> offsets{};
+    for (std::int64_t d = rank_ - 2; d >= 0; --d) {
+      const auto at = static_cast<std::size_t>(d);
+      const std::int64_t i = r % sizes_[at];
+      r /= sizes_[at];
+      for (std::size_t k = 0; k < N; ++k) offsets[k] += i * strides_[at][k];
+    }
+    return offsets;
+  }
+
+ private:
+  std::size_t last() const { return static_cast<std::size_t>(rank_ - 1); }
+
+  bool merges(std::int64_t size, const std::array<Strides, N>& strides, std::int64_t d) const {
+    for (std::size_t i = 0; i < N; ++i) {
+      if (strides_[last()][i] != size * strides[i][d]) return false;
+    }
+    return true;
+  }
+
+  std::array<std::int64_t, kMaxRank> sizes_{};
+  std::array<std::array<std::int64_t, N>, kMaxRank> strides_{};
+  std::int64_t rank_ = 0;
+};
+
+namespace detail {
+
+/// Elements a thread takes at a time: large enough to hide the hand-over, small enough to share.
+inline constexpr std::int64_t kElementsPerChunk = 16384;
+
+template <class Out, class... In, class F, std::size_t... I>
+void map_row(std::int64_t n, Out* out, const std::tuple<const In*...>& in,
+             const std::array<std::int64_t, sizeof...(In)>& s, const F& f,
+             std::index_sequence<I...>) {
+  if (((s[I] == 1) && ...)) {
+    for (std::int64_t i = 0; i < n; ++i) out[i] = f(std::get<I>(in)[i]...);
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) out[i] = f(std::get<I>(in)[i * s[I]]...);
+  }
+}
+
+}  // namespace detail
+
+/// out[i] = f(in_0[i], in_1[i], ...) for every index i. `out` is dense; the inputs have its shape
+/// and any strides (broadcast them first). Elements are independent, so threads don't show.
+///
+///   map<float, float, float>(y, [](float p, float q) { return p + q; }, a, b);
+template <class Out, class... In, class F, class... Tensors>
+void map(Tensor& out, const F& f, const Tensors&... in) {
+  constexpr std::size_t N = sizeof...(In);
+  static_assert(N == sizeof...(Tensors) && N > 0);
+  const Walk<N> walk(out.shape(), {in.strides()...});
+  const auto strides = walk.inner_strides();
+  const std::int64_t inner = walk.inner();
+  Out* const to = out.mutable_data<Out>();
+  const std::tuple<const In*...> from{in.template data<In>()...};
+  parallel_for(out.numel(), detail::kElementsPerChunk, [&](std::int64_t begin, std::int64_t end) {
+    while (begin < end) {
+      const std::int64_t r = begin / inner, column = begin % inner;
+      const std::int64_t n = std::min(inner - column, end - begin);
+      const auto offsets = walk.row(r);
+      const auto rows = [&]<std::size_t... I>(std::index_sequence<I...>) {
+        return std::tuple<const In*...>{(std::get<I>(from) + offsets[I] + column * strides[I])...};
+      }
+      (std::make_index_sequence<N>());
+      detail::map_row<Out, In...>(n, to + begin, rows, strides, f, std::make_index_sequence<N>());
+      begin += n;
+    }
+  });
+}
+
+}  // namespace chainline

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "tensor/device.h"
+
+namespace chainline {
+
+/// A block of bytes on a device, aligned to 64, with a count of the writes it has seen. Tensors
+/// share it; its memory comes from, and returns to, a cache of size classes, so that a training
+/// step reuses the blocks of the step before.
+class Storage {
+ public:
+  Storage(std::size_t bytes, Device device);
+  ~Storage();
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
+
+  std::size_t bytes() const { return bytes_; }
+  Device device() const { return device_; }
+  const std::byte* data() const { return data_; }
+
+  /// The bytes for writing; counts as one write.
+  std::byte* mutable_data() {
+    ++version_;
+    return data_;
+  }
+  /// How often the bytes were handed out for writing: what saved values are checked against.
+  std::uint64_t version() const { return version_; }
+
+ private:
+  std::byte* data_;
+  std::size_t bytes_;
+  Device device_;
+  std::uint64_t version_ = 0;
+};
+
+/// Bytes in use by living storages, the most there ever were, and bytes kept in the cache.
+struct MemoryUse {
+  std::size_t in_use, peak, cached;
+};
+MemoryUse memory_use();
+
+/// Gives the cached blocks back to the system.
+void release_cached_memory();
+
+}  // namespace chainline
