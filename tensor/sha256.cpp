@@ -2,6 +2,13 @@
 
 #include <algorithm>
 #include <bit>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "tensor/error.h"
 
 namespace chainline {
 namespace {
@@ -92,5 +99,21 @@ std::string sha256_hex(std::span<const std::byte> bytes) {
 }
 
 std::string sha256_hex(std::string_view text) { return to_hex(Sha256().update(text).digest()); }
+
+std::string sha256_file_hex(const std::filesystem::path& path) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
+                                                             &std::fclose);
+  check<FileError>(file != nullptr, "sha256_file_hex: path: expected a readable file, got ", path,
+                   "; ", std::strerror(errno));
+  Sha256 hash;
+  std::vector<std::byte> buffer(std::size_t{1} << 16);
+  while (const std::size_t count = std::fread(buffer.data(), 1, buffer.size(), file.get())) {
+    hash.update(std::span(buffer).first(count));
+  }
+  check<FileError>(std::ferror(file.get()) == 0,
+                   "sha256_file_hex: path: expected a readable file, got ", path, "; ",
+                   std::strerror(errno));
+  return to_hex(hash.digest());
+}
 
 }  // namespace chainline

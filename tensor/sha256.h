@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,5 +42,10 @@ std::string to_hex(const Sha256Digest& digest);
 /// to_hex of the digest of one message.
 std::string sha256_hex(std::span<const std::byte> bytes);
 std::string sha256_hex(std::string_view text);
+
+/// to_hex of the digest of a file's content.
+///
+/// Errors: FileError for a file that cannot be opened or read to its end.
+std::string sha256_file_hex(const std::filesystem::path& path);
 
 }  // namespace chainline

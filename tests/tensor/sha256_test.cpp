@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
+#include <fstream>
+
+#include "tensor/error.h"
+
 namespace chainline {
 namespace {
 
@@ -28,6 +33,27 @@ TEST(Sha256, PadsEveryLengthAroundABlock) {
   std::string chain;
   for (std::size_t n = 0; n < 130; ++n) chain = sha256_hex(chain + std::string(n, 'a'));
   EXPECT_EQ(chain, "e7cf6304ad055549b1393febedb7883163bff857edd6aab32c4f683af0be8802");
+}
+
+TEST(Sha256, HashesAFile) {
+  const std::string path = ::testing::TempDir() + "sha256_test_file";
+  std::ofstream(path, std::ios::binary) << std::string(1000000, 'a');
+  EXPECT_EQ(sha256_file_hex(path),
+            "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+  std::remove(path.c_str());
+}
+
+TEST(Sha256, RefusesAFileThatCannotBeRead) {
+  try {
+    sha256_file_hex("/nonexistent/file");
+    FAIL();
+  } catch (const FileError& error) {
+    EXPECT_STREQ(error.what(),
+                 "sha256_file_hex: path: expected a readable file, got \"/nonexistent/file\"; "
+                 "No such file or directory");
+  }
+  // A folder can be opened, but not read.
+  EXPECT_THROW(sha256_file_hex(::testing::TempDir()), FileError);
 }
 
 }  // namespace
