@@ -69,9 +69,11 @@ namespace detail {
 /// Elements a thread takes at a time: large enough to hide the hand-over, small enough to share.
 inline constexpr std::int64_t kElementsPerChunk = 16384;
 
+/// f is taken by value: were it a reference, writing `out` could change what f has captured, and
+/// the compiler could not vectorize the loop.
 template <class Out, class... In, class F, std::size_t... I>
 void map_row(std::int64_t n, Out* out, const std::tuple<const In*...>& in,
-             const std::array<std::int64_t, sizeof...(In)>& s, const F& f,
+             const std::array<std::int64_t, sizeof...(In)>& s, const F f,
              std::index_sequence<I...>) {
   if (((s[I] == 1) && ...)) {
     for (std::int64_t i = 0; i < n; ++i) out[i] = f(std::get<I>(in)[i]...);

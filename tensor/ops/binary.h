@@ -1,0 +1,62 @@
+#pragma once
+
+#include <string_view>
+
+#include "tensor/kernel.h"
+#include "tensor/tensor.h"
+
+namespace chainline {
+
+/// The arithmetic of two numbers. The family has one kernel and not six, because its members differ
+/// in nothing but this name: strides, broadcasting, chunks and dtypes are one and the same loop.
+enum class BinaryOp { add, sub, mul, div, maximum, minimum };
+
+std::string_view name(BinaryOp op);
+
+}  // namespace chainline
+
+namespace chainline::ops {
+
+/// Arithmetic element by element; sizes of 1 and missing leading dimensions stretch.
+///
+///   y = a + b,   a - b,   a * b,   a / b
+///   maximum, minimum: the larger, the smaller; NaN when either is NaN; of two equals, a
+///
+/// Shapes   a, b of shapes that broadcast  ->  y of their common shape
+/// DTypes   f32, f64, and i64 except in div; both alike; integers wrap around
+/// Errors   ShapeError when the shapes do not broadcast; DTypeError, DeviceError when the operands
+///          differ, and for a division of integers
+/// Bits     exact
+Tensor add(const Tensor& a, const Tensor& b);
+Tensor sub(const Tensor& a, const Tensor& b);
+Tensor mul(const Tensor& a, const Tensor& b);
+Tensor div(const Tensor& a, const Tensor& b);
+Tensor maximum(const Tensor& a, const Tensor& b);
+Tensor minimum(const Tensor& a, const Tensor& b);
+
+/// Arithmetic with one number, which is rounded to the dtype of x once.
+///
+///   y = x + value,   x * value,   x / value
+///
+/// Shapes   x (...)  ->  y (...)
+/// DTypes   f32, f64, and i64 except in div_scalar
+/// Errors   ValueError for a value that is no integer where x is i64; DTypeError as above
+/// Bits     exact
+Tensor add_scalar(const Tensor& x, double value);
+Tensor mul_scalar(const Tensor& x, double value);
+Tensor div_scalar(const Tensor& x, double value);
+
+}  // namespace chainline::ops
+
+namespace chainline::cpu {
+void binary(BinaryOp op, const Tensor& a, const Tensor& b, Tensor& y);
+void binary_scalar(BinaryOp op, const Tensor& x, double value, Tensor& y);
+}  // namespace chainline::cpu
+
+namespace chainline::kernel {
+/// y is dense; a and b have its shape and any strides.
+inline constinit Kernel<void(BinaryOp, const Tensor&, const Tensor&, Tensor&)> binary{"binary",
+                                                                                      cpu::binary};
+inline constinit Kernel<void(BinaryOp, const Tensor&, double, Tensor&)> binary_scalar{
+    "binary_scalar", cpu::binary_scalar};
+}  // namespace chainline::kernel
