@@ -12,6 +12,7 @@ namespace chainline {
 ///          `op: argument: expected shape (8), got (4)`
 inline void check_operand(const Tensor& t, const Shape& shape, const Tensor& like,
                           std::string_view op, std::string_view argument) {
+  check<ShapeError>(t.defined(), op, ": ", argument, ": expected a tensor, got none");
   check<ShapeError>(t.shape() == shape, op, ": ", argument, ": expected shape ", shape, ", got ",
                     t.shape());
   check<DTypeError>(t.dtype() == like.dtype(), op, ": ", argument, ": expected dtype ",

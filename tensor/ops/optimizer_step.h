@@ -1,0 +1,91 @@
+#pragma once
+
+#include "tensor/kernel.h"
+#include "tensor/tensor.h"
+
+namespace chainline::ops {
+
+/// The constants of one AdamW step; `step` counts from 1.
+struct AdamWStep {
+  double learning_rate;
+  double beta1 = 0.9, beta2 = 0.999;
+  double eps = 1e-8;
+  double weight_decay = 0;
+  std::int64_t step = 1;
+};
+
+/// One step of Adam with decoupled weight decay, in place, element by element, in this order of
+/// operations, each rounded:
+///
+///   m = beta1 * m + (1 - beta1) * grad
+///   v = beta2 * v + (1 - beta2) * (grad * grad)
+///   param = param - (rate * m / (sqrt(v) * root + eps) + decay * param)
+///
+/// with rate = learning_rate / (1 - beta1^step), root = 1 / sqrt(1 - beta2^step) and
+/// decay = learning_rate * weight_decay, which like 1 - beta are computed in f64, once a step, and
+/// then converted; powers by repeated squaring. The decay joins the update instead of scaling param
+/// by 1 - decay, because that factor is 1 in f32 for the decays in use.
+///
+/// Shapes   param, grad, m, v alike; m and v start as zeros
+/// DTypes   f32, f64; all operands alike
+/// Errors   ShapeError, DTypeError, DeviceError when the operands differ, ShapeError when one that
+///          is written to is not dense; ValueError for a beta outside of [0, 1) or a step below 1
+/// Bits     exact
+/// Source   Loshchilov, Hutter: Decoupled Weight Decay Regularization (2019), algorithm 2
+void adamw_step(Tensor& param, const Tensor& grad, Tensor& m, Tensor& v, const AdamWStep& options);
+
+/// The constants of one SGD step.
+struct SgdStep {
+  double learning_rate;
+  double momentum = 0;
+  bool nesterov = false;
+  double weight_decay = 0;
+};
+
+/// One step of gradient descent, in place, element by element, in this order of operations, each
+/// rounded:
+///
+///   velocity = momentum * velocity + grad
+///   d = nesterov ? momentum * velocity + grad : velocity
+///   param = param - (learning_rate * d + decay * param),   decay = learning_rate * weight_decay
+///
+/// Without momentum d is grad, and velocity may be undefined. The weight decay is decoupled: it
+/// does not enter the velocity.
+///
+/// Shapes   param, grad, velocity alike; the velocity starts as zeros
+/// DTypes   f32, f64; all operands alike
+/// Errors   as adamw_step; ValueError for a momentum outside of [0, 1), and for nesterov without
+/// one Bits     exact Source   Sutskever et al.: On the importance of initialization and momentum
+/// (2013), sec. 2
+void sgd_step(Tensor& param, const Tensor& grad, Tensor& velocity, const SgdStep& options);
+
+}  // namespace chainline::ops
+
+namespace chainline::kernel {
+
+/// What the elements of a step are multiplied by; kernels convert each to the operands' type.
+struct AdamWFactors {
+  double beta1, new1, beta2, new2;  // new = 1 - beta
+  double rate, root, eps, decay;
+};
+struct SgdFactors {
+  double learning_rate, momentum, decay;
+  bool nesterov;
+};
+
+}  // namespace chainline::kernel
+
+namespace chainline::cpu {
+void adamw_step(Tensor& param, const Tensor& grad, Tensor& m, Tensor& v,
+                const kernel::AdamWFactors& factors);
+void sgd_step(Tensor& param, const Tensor& grad, Tensor& velocity,
+              const kernel::SgdFactors& factors);
+}  // namespace chainline::cpu
+
+namespace chainline::kernel {
+inline constinit Kernel<void(Tensor&, const Tensor&, Tensor&, Tensor&, const AdamWFactors&)>
+    adamw_step{"adamw_step", cpu::adamw_step};
+/// The velocity is undefined when the momentum is 0.
+inline constinit Kernel<void(Tensor&, const Tensor&, Tensor&, const SgdFactors&)> sgd_step{
+    "sgd_step", cpu::sgd_step};
+}  // namespace chainline::kernel

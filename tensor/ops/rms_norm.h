@@ -1,0 +1,56 @@
+#pragma once
+
+#include "tensor/kernel.h"
+#include "tensor/sample_sum.h"
+#include "tensor/tensor.h"
+
+namespace chainline::ops {
+
+/// Divides every row of the last dimension by its root mean square, then scales.
+///
+///   y[r, c] = x[r, c] * rstd[r] * weight[c],   rstd[r] = 1 / sqrt(sum_c x[r, c]^2 / C + eps)
+///
+/// Shapes   x (..., C); weight (C)  ->  y (..., C); rstd (...)
+/// Units    eps is a mean square: it has the unit of x squared
+/// DTypes   f32, f64; both operands alike; sums are kept in the operands' type
+/// Errors   ShapeError when C is 0 or weight is not (C); DTypeError, DeviceError when the operands
+///          differ
+/// Bits     exact; sums over a row by rule 3
+/// Source   Zhang, Sennrich: Root Mean Square Layer Normalization (2019), eq. 4; eps as in LLaMA
+struct RmsNormResult {
+  Tensor y, rstd;
+};
+RmsNormResult rms_norm(const Tensor& x, const Tensor& weight, double eps);
+
+/// The gradient of rms_norm, given the rstd of the forward.
+///
+///   dx[r, c] = rstd[r] * (d[c] - n[c] * (sum_k d[k] * n[k] / C))
+///   d[c] = grad_y[r, c] * weight[c],   n[c] = x[r, c] * rstd[r]
+///   dweight[c] = sum_r grad_y[r, c] * n[r, c]
+///
+/// Shapes   grad_y (..., C)  ->  dx (..., C); dweight (C), or (B, C) per sample
+/// DTypes   f32, f64; all operands alike
+/// Errors   as rms_norm
+/// Bits     exact; sums over a row by rule 3, dweight over the samples by rule 4
+struct RmsNormGradients {
+  Tensor dx, dweight;
+};
+RmsNormGradients rms_norm_backward(const Tensor& grad_y, const Tensor& x, const Tensor& weight,
+                                   const Tensor& rstd, const SampleSum& dweight = {});
+
+}  // namespace chainline::ops
+
+namespace chainline::cpu {
+void rms_norm(const Tensor& x, const Tensor& weight, double eps, Tensor& y, Tensor& rstd);
+void rms_norm_backward(const Tensor& grad_y, const Tensor& x, const Tensor& weight,
+                       const Tensor& rstd, Tensor& dx, Tensor& dweight);
+}  // namespace chainline::cpu
+
+namespace chainline::kernel {
+inline constinit Kernel<void(const Tensor&, const Tensor&, double, Tensor&, Tensor&)> rms_norm{
+    "rms_norm", cpu::rms_norm};
+/// Overwrites dx; adds to dweight, which is (C), or (B, C) per sample.
+inline constinit Kernel<void(const Tensor&, const Tensor&, const Tensor&, const Tensor&, Tensor&,
+                             Tensor&)>
+    rms_norm_backward{"rms_norm_backward", cpu::rms_norm_backward};
+}  // namespace chainline::kernel
