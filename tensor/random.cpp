@@ -1,6 +1,10 @@
 #include "tensor/random.h"
 
+#include <cmath>
+#include <numbers>
+
 #include "tensor/error.h"
+#include "tensor/math.h"
 
 namespace chainline {
 namespace {
@@ -38,6 +42,12 @@ double Generator::uniform(std::uint32_t epoch, std::uint32_t sample, std::uint64
 
 RandomSequence Generator::sequence(std::uint32_t epoch, std::uint32_t sample) const {
   return RandomSequence(*this, epoch, sample);
+}
+
+double RandomSequence::normal() {
+  const double u = uniform();
+  const double v = uniform();
+  return std::sqrt(-2 * math::log(1 - u)) * math::cos(2 * std::numbers::pi * v);
 }
 
 std::uint64_t RandomSequence::below(std::uint64_t n) {

@@ -81,6 +81,14 @@ class RandomSequence {
   /// A number of [0, 1), a multiple of 2^-53; two words.
   double uniform() { return static_cast<double>(next_u64() >> 11) * 0x1p-53; }
 
+  /// A number of the standard normal distribution (Box and Muller); four words. The second number
+  /// of the pair is not kept: the position stays all the state there is.
+  ///
+  ///     sqrt(-2 log(1 - u)) cos(2 pi v),   u, v uniform in [0, 1)
+  ///
+  /// Bits: exact, by the functions of math.h in f64.
+  double normal();
+
   /// A number of [0, n), each equally likely; two words, and two more for every rejected draw
   /// (fewer than n in 2^64 are).
   ///

@@ -106,6 +106,38 @@ TEST(RandomSequence, UniformHasTheMomentsOfItsDistribution) {
   EXPECT_LT(high, 1);
 }
 
+// Mean 0, variance 1, fourth moment 3; their one-sigma errors over n draws are sqrt(1 / n),
+// sqrt(2 / n) and sqrt(96 / n). 2.275 % lie beyond two sigmas on each side. Five sigmas each.
+TEST(RandomSequence, NormalHasTheMomentsOfItsDistribution) {
+  RandomSequence sequence = Generator(9, "normal").sequence(0, 0);
+  const int n = 100000;
+  double sum = 0, squares = 0, fourth = 0;
+  int above = 0, below = 0;
+  for (int i = 0; i < n; ++i) {
+    const double x = sequence.normal();
+    sum += x;
+    squares += x * x;
+    fourth += x * x * x * x;
+    above += x > 2;
+    below += x < -2;
+  }
+  EXPECT_NEAR(sum / n, 0, 5 * std::sqrt(1.0 / n));
+  EXPECT_NEAR(squares / n, 1, 5 * std::sqrt(2.0 / n));
+  EXPECT_NEAR(fourth / n, 3, 5 * std::sqrt(96.0 / n));
+  EXPECT_NEAR(above, 0.02275 * n, 5 * std::sqrt(0.02275 * n));
+  EXPECT_NEAR(below, 0.02275 * n, 5 * std::sqrt(0.02275 * n));
+}
+
+TEST(RandomSequence, NormalTakesFourWordsAndIsBoxMuller) {
+  RandomSequence sequence = Generator(9, "normal").sequence(2, 3);
+  RandomSequence twin = sequence;
+  const double x = sequence.normal();
+  EXPECT_EQ(sequence.position(), 4u);
+  const double u = twin.uniform(), v = twin.uniform();
+  // Two functions, a root and three products, each within an ulp of its value.
+  EXPECT_NEAR(x, std::sqrt(-2 * std::log(1 - u)) * std::cos(2 * std::acos(-1.0) * v), 1e-14);
+}
+
 // Chi-squared with 6 degrees of freedom stays below 22.46 in 999 of 1000 samples.
 TEST(RandomSequence, BelowIsUniformOverItsRange) {
   RandomSequence sequence = Generator(6, "below").sequence(0, 0);
