@@ -1,0 +1,84 @@
+#include "tensor/ops/silu.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/support.h"
+
+namespace chainline {
+namespace {
+
+using test::central_differences;
+using test::dot;
+using test::max_abs_diff;
+using test::message_of;
+using test::randn;
+
+// sigmoid(log 3) = 3 / 4.
+TEST(Silu, IsXTimesItsSigmoid) {
+  const double x = std::log(3);
+  EXPECT_NEAR(ops::silu(Tensor::from<double>({x}, {1})).item<double>(), 0.75 * x, 1e-15);
+  EXPECT_NEAR(ops::silu(Tensor::from<double>({-x}, {1})).item<double>(), -0.25 * x, 1e-15);
+}
+
+// An ulp of the sigmoid and one of the product, relative to a value below 6.
+TEST(Silu, IsItsFormulaForShapesThatHurt) {
+  for (const Shape& shape : {Shape{}, Shape{1}, Shape{37}, Shape{3, 7, 1999}, Shape{0, 2}}) {
+    const Tensor x = randn(shape, 1);
+    std::vector<double> expected = x.to_vector<double>();
+    for (double& v : expected) v = v / (1 + std::exp(-v));
+    const Tensor y = Tensor::from(expected, shape);
+    EXPECT_LT(max_abs_diff(ops::silu(x), y), 3e-15) << shape;
+    EXPECT_LT(max_abs_diff(ops::silu(x.to(DType::f32)), y), 2e-6) << shape;
+  }
+}
+
+TEST(Silu, HasTheGradientsOfCentralDifferences) {
+  const Tensor x = randn({3, 50}, 1), grad_y = randn({3, 50}, 2);
+  const auto of_x = [&](const Tensor& p) { return dot(grad_y, ops::silu(p)); };
+  EXPECT_LT(max_abs_diff(ops::silu_backward(grad_y, x), central_differences(of_x, x)), 1e-8);
+}
+
+// The bits are those of the composition: silu, then a product.
+TEST(SiluGate, IsSiluTimesUp) {
+  const Tensor gate = randn({3, 41}, 1, DType::f32), up = randn({3, 41}, 2, DType::f32);
+  const Tensor y = ops::silu_gate(gate, up), left = ops::silu(gate);
+  for (std::int64_t i = 0; i < y.numel(); ++i) {
+    EXPECT_EQ(y.data<float>()[i], left.data<float>()[i] * up.data<float>()[i]);
+  }
+}
+
+TEST(SiluGate, ReadsStridedOperands) {
+  const Tensor gate = randn({5, 4}, 1).transpose(0, 1), up = randn({4, 5}, 2);
+  EXPECT_TRUE(same_bits(ops::silu_gate(gate, up), ops::silu_gate(gate.contiguous(), up)));
+}
+
+TEST(SiluGate, HasTheGradientsOfCentralDifferences) {
+  const Tensor gate = randn({3, 50}, 1), up = randn({3, 50}, 2), grad_y = randn({3, 50}, 3);
+  const ops::SiluGateGradients g = ops::silu_gate_backward(grad_y, gate, up);
+  const auto of_gate = [&](const Tensor& p) { return dot(grad_y, ops::silu_gate(p, up)); };
+  const auto of_up = [&](const Tensor& p) { return dot(grad_y, ops::silu_gate(gate, p)); };
+  EXPECT_LT(max_abs_diff(g.dgate, central_differences(of_gate, gate)), 1e-8);
+  EXPECT_LT(max_abs_diff(g.dup, central_differences(of_up, up)), 1e-8);
+}
+
+TEST(SiluGate, RefusesOperandsThatDoNotFit) {
+  const Tensor x = randn({3}, 1);
+  EXPECT_EQ(message_of<ShapeError>([&] { ops::silu_gate(x, randn({1}, 1)); }),
+            "silu_gate: up: expected shape (3), got (1)");
+  EXPECT_EQ(message_of<DTypeError>([&] { ops::silu_gate_backward(x.to(DType::f32), x, x); }),
+            "silu_gate_backward: grad_y: expected dtype f64, got f32");
+}
+
+TEST(Silu, GivesTheSameBitsForAnyNumberOfThreads) {
+  test::expect_same_bits_for_any_threads([] {
+    const Tensor x = randn({50000}, 1, DType::f32), u = randn({50000}, 2, DType::f32);
+    const ops::SiluGateGradients g = ops::silu_gate_backward(u, x, u);
+    return std::vector<Tensor>{ops::silu(x), ops::silu_backward(u, x), ops::silu_gate(x, u),
+                               g.dgate, g.dup};
+  });
+}
+
+}  // namespace
+}  // namespace chainline
