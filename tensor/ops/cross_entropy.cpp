@@ -1,0 +1,205 @@
+#include "tensor/ops/cross_entropy.h"
+
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
+#include "tensor/math.h"
+#include "tensor/ops/indices.h"
+#include "tensor/ops/operand.h"
+#include "tensor/row_sum.h"
+#include "tensor/rows.h"
+
+namespace chainline::cpu {
+namespace {
+
+/// The loss of one labelled token. log(sum) + (max - x[target]) keeps the digits that
+/// lse - x[target] would lose when the logits are large.
+template <class T>
+T token_loss(const T* x, std::int64_t target, T smoothing, std::int64_t V, T max, T log_sum) {
+  const T loss = log_sum + (max - x[target]);
+  if (smoothing == 0) return loss;
+  const T mean = row_sum<T>(V, [=](std::int64_t v) { return x[v] - max; }) / static_cast<T>(V);
+  return (T(1) - smoothing) * loss + smoothing * (log_sum - mean);
+}
+
+/// Refuses a target that is neither a class nor ignored.
+void check_targets(const Tensor& targets, std::int64_t V, std::int64_t ignored,
+                   std::string_view op) {
+  const std::int64_t* p = targets.data<std::int64_t>();
+  for (std::int64_t i = 0; i < targets.numel(); ++i) {
+    if ((p[i] >= 0 && p[i] < V) || p[i] == ignored) [[likely]]
+      continue;
+    check<ValueError>(false, op, ": targets: expected values in [0, ", V, ") or ", ignored,
+                      ", got ", p[i], " at position ", position_text(i, targets.shape()));
+  }
+}
+
+/// Counts the labelled tokens of every sample and refuses samples that nothing is learned from. A
+/// sample of (N, V) is a row, so there it takes all of them.
+void count_labelled(const Tensor& targets, std::int64_t ignored, Tensor& counts) {
+  const std::int64_t* p = targets.data<std::int64_t>();
+  std::int64_t* count = counts.mutable_data<std::int64_t>();
+  const std::int64_t samples = counts.numel();
+  const std::int64_t tokens = samples == 0 ? 0 : targets.numel() / samples;
+  std::int64_t labelled = 0;
+  for (std::int64_t b = 0; b < samples; ++b, p += tokens) {
+    count[b] = tokens - std::count(p, p + tokens, ignored);
+    labelled += count[b];
+    check<ValueError>(count[b] > 0 || targets.rank() == 1,
+                      "cross_entropy: targets: expected a labelled token in every sample, got none "
+                      "in sample ",
+                      b);
+  }
+  check<ValueError>(labelled > 0 || samples == 0,
+                    "cross_entropy: targets: expected a labelled row, got none in rows 0 to ",
+                    samples - 1);
+}
+
+}  // namespace
+
+void cross_entropy(const Tensor& logits, const Tensor& targets,
+                   const ops::CrossEntropyOptions& options, Tensor& loss, Tensor& counts,
+                   Tensor& lse) {
+  const std::int64_t V = logits.shape()[-1], samples = counts.numel();
+  const std::int64_t tokens = samples == 0 ? 0 : targets.numel() / samples;
+  const std::int64_t* target = targets.data<std::int64_t>();
+  const std::int64_t ignored = options.ignore_index;
+  check_targets(targets, V, ignored, "cross_entropy");
+  count_labelled(targets, ignored, counts);
+  visit_floating(logits.dtype(), "cross_entropy", [&]<class T>(Type<T>) {
+    const auto smoothing = static_cast<T>(options.label_smoothing);
+    std::vector<T> token_losses(static_cast<std::size_t>(targets.numel()));
+    T *of_token = token_losses.data(), *plse = lse.mutable_data<T>();
+    const T* px = logits.data<T>();
+    parallel_rows({targets.numel(), V}, [=](std::int64_t r) {
+      plse[r] = of_token[r] = T(0);
+      if (target[r] == ignored) return;
+      const T* x = px + r * V;
+      const T max = row_max<T>(V, [=](std::int64_t v) { return x[v]; });
+      const T log_sum =
+          math::log(row_sum<T>(V, [=](std::int64_t v) { return math::exp(x[v] - max); }));
+      plse[r] = max + log_sum;
+      of_token[r] = token_loss(x, target[r], smoothing, V, max, log_sum);
+    });
+    T* ploss = loss.mutable_data<T>();
+    for (std::int64_t b = 0; b < samples; ++b) {
+      ploss[b] = row_sum<T>(tokens, [=](std::int64_t t) { return of_token[b * tokens + t]; });
+    }
+  });
+}
+
+void cross_entropy_backward(const Tensor& grad_loss, const Tensor& logits, const Tensor& targets,
+                            const Tensor& lse, const ops::CrossEntropyOptions& options,
+                            Tensor& dlogits) {
+  const std::int64_t V = logits.shape()[-1], samples = grad_loss.numel();
+  const std::int64_t tokens = samples == 0 ? 0 : targets.numel() / samples;
+  const std::int64_t* target = targets.data<std::int64_t>();
+  const std::int64_t ignored = options.ignore_index;
+  check_targets(targets, V, ignored, "cross_entropy_backward");
+  visit_floating(logits.dtype(), "cross_entropy_backward", [&]<class T>(Type<T>) {
+    const auto smoothing = static_cast<T>(options.label_smoothing);
+    const T everywhere = smoothing / static_cast<T>(V);
+    const T *pg = grad_loss.data<T>(), *px = logits.data<T>(), *plse = lse.data<T>();
+    T* pdx = dlogits.mutable_data<T>();
+    parallel_rows({targets.numel(), V}, [=](std::int64_t r) {
+      const T* x = px + r * V;
+      T* dx = pdx + r * V;
+      if (target[r] == ignored) {
+        std::fill_n(dx, V, T(0));
+        return;
+      }
+      const T g = pg[r / tokens], l = plse[r];
+      for (std::int64_t v = 0; v < V; ++v) dx[v] = g * (math::exp(x[v] - l) - everywhere);
+      const T p = math::exp(x[target[r]] - l);
+      dx[target[r]] = g * ((p - everywhere) - (T(1) - smoothing));
+    });
+  });
+}
+
+void cross_entropy_scale(Normalization normalization, const Tensor& counts,
+                         std::int64_t batch_tokens, std::int64_t batch_samples, Tensor& scale) {
+  const std::int64_t* count = counts.data<std::int64_t>();
+  visit_floating(scale.dtype(), "cross_entropy_scale", [&]<class T>(Type<T>) {
+    T* out = scale.mutable_data<T>();
+    for (std::int64_t b = 0; b < counts.numel(); ++b) {
+      double divisor = 1;
+      if (normalization == Normalization::per_token) divisor = static_cast<double>(batch_tokens);
+      if (normalization == Normalization::per_sample) {
+        check<ValueError>(count[b] > 0,
+                          "cross_entropy_scale: counts: expected a labelled token in every sample, "
+                          "got none in sample ",
+                          b);
+        divisor = static_cast<double>(count[b]) * static_cast<double>(batch_samples);
+      }
+      out[b] = static_cast<T>(1 / divisor);
+    }
+  });
+}
+
+}  // namespace chainline::cpu
+
+namespace chainline::ops {
+namespace {
+
+void check_cross_entropy(const Tensor& logits, const Tensor& targets,
+                         const CrossEntropyOptions& options, std::string_view op) {
+  check<ShapeError>((logits.rank() == 2 || logits.rank() == 3) && logits.shape()[-1] >= 1, op,
+                    ": logits: expected shape (B, T, V) or (N, V) with V >= 1, got ",
+                    logits.shape());
+  const Shape tokens = logits.shape().without(-1);
+  check<ShapeError>(targets.shape() == tokens, op, ": targets: expected shape ", tokens, ", got ",
+                    targets.shape());
+  check<DTypeError>(targets.dtype() == DType::i64, op, ": targets: expected dtype i64, got ",
+                    targets.dtype());
+  check<DeviceError>(targets.device() == logits.device(), op, ": targets: expected device ",
+                     logits.device(), ", got ", targets.device());
+  check<ValueError>(options.label_smoothing >= 0 && options.label_smoothing < 1, op,
+                    ": label_smoothing: expected a number of [0, 1), got ",
+                    options.label_smoothing);
+}
+
+}  // namespace
+
+CrossEntropyResult cross_entropy(const Tensor& logits, const Tensor& targets,
+                                 const CrossEntropyOptions& options) {
+  check_cross_entropy(logits, targets, options, "cross_entropy");
+  const Shape samples{logits.shape()[0]};
+  CrossEntropyResult out{Tensor::empty(samples, logits.dtype(), logits.device()),
+                         Tensor::empty(samples, DType::i64, logits.device()),
+                         Tensor::empty(targets.shape(), logits.dtype(), logits.device())};
+  kernel::cross_entropy(logits.device(), logits.contiguous(), targets.contiguous(), options,
+                        out.loss, out.counts, out.lse);
+  return out;
+}
+
+Tensor cross_entropy_backward(const Tensor& grad_loss, const Tensor& logits, const Tensor& targets,
+                              const Tensor& lse, const CrossEntropyOptions& options) {
+  check_cross_entropy(logits, targets, options, "cross_entropy_backward");
+  check_operand(grad_loss, {logits.shape()[0]}, logits, "cross_entropy_backward", "grad_loss");
+  check_operand(lse, targets.shape(), logits, "cross_entropy_backward", "lse");
+  Tensor dlogits = Tensor::empty(logits.shape(), logits.dtype(), logits.device());
+  kernel::cross_entropy_backward(logits.device(), grad_loss.contiguous(), logits.contiguous(),
+                                 targets.contiguous(), lse.contiguous(), options, dlogits);
+  return dlogits;
+}
+
+Tensor cross_entropy_scale(Normalization normalization, const Tensor& counts,
+                           std::int64_t batch_tokens, std::int64_t batch_samples, DType dtype) {
+  check<DTypeError>(counts.dtype() == DType::i64,
+                    "cross_entropy_scale: counts: expected dtype i64, got ", counts.dtype());
+  check<ShapeError>(counts.rank() == 1, "cross_entropy_scale: counts: expected shape (B), got ",
+                    counts.shape());
+  check<ValueError>(normalization != Normalization::per_token || batch_tokens > 0,
+                    "cross_entropy_scale: batch_tokens: expected a number above 0, got ",
+                    batch_tokens);
+  check<ValueError>(normalization != Normalization::per_sample || batch_samples > 0,
+                    "cross_entropy_scale: batch_samples: expected a number above 0, got ",
+                    batch_samples);
+  Tensor scale = Tensor::empty(counts.shape(), dtype, counts.device());
+  kernel::cross_entropy_scale(counts.device(), normalization, counts.contiguous(), batch_tokens,
+                              batch_samples, scale);
+  return scale;
+}
+
+}  // namespace chainline::ops
