@@ -1,0 +1,307 @@
+#include "experiments/probing/logistic.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "tensor/error.h"
+#include "tensor/math.h"
+
+namespace chainline::experiments {
+namespace {
+
+/// The scalar product in 16 lanes (lane l takes the elements l, l + 16, ...) that fold by halves: a
+/// fixed order that vectorizes.
+double dot(const double* a, const double* b, std::int64_t n) {
+  constexpr std::int64_t kLanes = 16;
+  double lane[kLanes] = {};
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    for (std::int64_t l = 0; l < kLanes; ++l) lane[l] = std::fma(a[i + l], b[i + l], lane[l]);
+  for (std::int64_t l = 0; i + l < n; ++l) lane[l] = std::fma(a[i + l], b[i + l], lane[l]);
+  for (std::int64_t half = kLanes / 2; half > 0; half /= 2)
+    for (std::int64_t l = 0; l < half; ++l) lane[l] += lane[l + half];
+  return lane[0];
+}
+
+double dot(const std::vector<double>& a, const std::vector<double>& b) {
+  return dot(a.data(), b.data(), static_cast<std::int64_t>(a.size()));
+}
+
+/// y += factor * x.
+void add_scaled(double factor, const double* x, double* y, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] = std::fma(factor, x[i], y[i]);
+}
+
+double largest(const std::vector<double>& values) {
+  double most = 0;
+  for (const double value : values) most = std::max(most, std::abs(value));
+  return most;
+}
+
+/// The lower Cholesky factor of diagonal I + scale A A^T, for A (m, k) row-major.
+std::vector<double> cholesky(const std::vector<double>& a, std::int64_t m, std::int64_t k,
+                             double diagonal, double scale) {
+  std::vector<double> l(static_cast<std::size_t>(m * m), 0.0);
+  for (std::int64_t i = 0; i < m; ++i) {
+    for (std::int64_t j = 0; j <= i; ++j) {
+      const double entry =
+          (i == j ? diagonal : 0.0) +
+          scale * dot(&a[static_cast<std::size_t>(i * k)], &a[static_cast<std::size_t>(j * k)], k);
+      const double* row_i = &l[static_cast<std::size_t>(i * m)];
+      const double* row_j = &l[static_cast<std::size_t>(j * m)];
+      const double rest = entry - dot(row_i, row_j, j);
+      l[static_cast<std::size_t>(i * m + j)] = i == j ? std::sqrt(rest) : rest / row_j[j];
+    }
+  }
+  return l;
+}
+
+/// Solves L L^T x = b in place.
+void solve(const std::vector<double>& l, std::int64_t m, double* b) {
+  for (std::int64_t i = 0; i < m; ++i) {
+    const double* row = &l[static_cast<std::size_t>(i * m)];
+    b[i] = (b[i] - dot(row, b, i)) / row[i];
+  }
+  for (std::int64_t i = m - 1; i >= 0; --i) {
+    const double* row = &l[static_cast<std::size_t>(i * m)];
+    b[i] /= row[i];
+    add_scaled(-b[i], row, b, i);
+  }
+}
+
+/// log(1 + e^-margin) without overflow.
+double log_loss(double margin) {
+  return std::max(0.0, -margin) + math::log(1.0 + math::exp(-std::abs(margin)));
+}
+
+/// a log(a / c), 0 at a = 0.
+double entropy_term(double a, double c) { return a > 0 ? a * math::log(a / c) : 0.0; }
+
+}  // namespace
+
+/// A place (w, b), the intercept last, and what f looks like there.
+struct LogisticRegression::Point {
+  std::vector<double> at;         // (d + 1)
+  std::vector<double> gradient;   // (d + 1)
+  std::vector<double> residual;   // (n) p - y
+  std::vector<double> curvature;  // (n) c p (1 - p)
+  double objective = 0;
+};
+
+double LogisticFit::decision(const float* features) const {
+  double sum = intercept;
+  for (std::size_t j = 0; j < weights.size(); ++j)
+    sum = std::fma(weights[j], static_cast<double>(features[j]), sum);
+  return sum;
+}
+
+LogisticRegression::LogisticRegression(const Features& features, std::span<const std::int64_t> rows,
+                                       const LogisticOptions& options)
+    : options_(options), n_(static_cast<std::int64_t>(rows.size())), d_(features.columns) {
+  check<ShapeError>(
+      features.rows >= 0 && features.columns >= 0 &&
+          features.values.size() == static_cast<std::size_t>(features.rows * features.columns),
+      "logistic: features: expected ", features.rows, " x ", features.columns, " values, got ",
+      features.values.size());
+  check<ValueError>(n_ > 0, "logistic: rows: expected at least one, got none");
+  check<ValueError>(options.c > 0 && options.c < std::numeric_limits<double>::infinity(),
+                    "logistic: c: expected a positive number, got ", options.c);
+  check<ValueError>(options.tolerance > 0 && options.max_steps > 0,
+                    "logistic: tolerance, max_steps: expected positive numbers, got ",
+                    options.tolerance, ", ", options.max_steps);
+  const auto d = static_cast<std::size_t>(d_);
+  const auto n = static_cast<double>(n_);
+  x_.reserve(static_cast<std::size_t>(n_) * d);
+  for (const std::int64_t row : rows) {
+    check<ValueError>(row >= 0 && row < features.rows, "logistic: rows: expected 0 .. ",
+                      features.rows - 1, ", got ", row);
+    for (std::int64_t j = 0; j < d_; ++j) {
+      const float value = features.row(row)[j];
+      check<ValueError>(std::isfinite(value), "logistic: features: item ", row, ", feature ", j,
+                        ": expected a finite number, got ", value);
+      x_.push_back(static_cast<double>(value));
+    }
+  }
+  mean_.assign(d, 0.0);
+  scale_.assign(d, 1.0);
+  const auto row_of = [&](std::int64_t i) { return &x_[static_cast<std::size_t>(i) * d]; };
+  if (d_ == 0) return;
+  for (std::int64_t i = 0; i < n_; ++i) add_scaled(1 / n, row_of(i), mean_.data(), d_);
+  for (std::int64_t i = 0; i < n_; ++i) add_scaled(-1, mean_.data(), row_of(i), d_);
+  if (options.standardize) {
+    std::vector<double> variance(d, 0.0);
+    for (std::int64_t i = 0; i < n_; ++i)
+      for (std::size_t j = 0; j < d; ++j)
+        variance[j] = std::fma(row_of(i)[j], row_of(i)[j] / n, variance[j]);
+    for (std::size_t j = 0; j < d; ++j) {
+      // What rounding of the mean can leave of a constant feature is no variance to divide by.
+      const double rounding = n * std::numeric_limits<double>::epsilon() * std::abs(mean_[j]);
+      if (variance[j] > rounding * rounding) scale_[j] = std::sqrt(variance[j]);
+    }
+    for (std::int64_t i = 0; i < n_; ++i)
+      for (std::size_t j = 0; j < d; ++j) row_of(i)[j] /= scale_[j];
+  }
+  if (d_ <= n_) {
+    std::vector<double> transposed(x_.size());
+    for (std::int64_t i = 0; i < n_; ++i)
+      for (std::int64_t j = 0; j < d_; ++j)
+        transposed[static_cast<std::size_t>(j * n_ + i)] = row_of(i)[j];
+    factor_ = cholesky(transposed, d_, n_, 1.0, options.c / 4);
+  } else {
+    factor_ = cholesky(x_, n_, d_, 4 / options.c, 1.0);
+  }
+}
+
+/// sum = X^T f(X v), where f(i, x_i . v) is asked once per item: every row is read once, and is
+/// still in the cache when it is added.
+template <class F>
+void LogisticRegression::pass(const double* v, double* sum, const F& f) const {
+  std::fill(sum, sum + d_, 0.0);
+  for (std::int64_t i = 0; i < n_; ++i) {
+    const double* row = x_.data() + i * d_;
+    add_scaled(f(static_cast<std::size_t>(i), dot(row, v, d_)), row, sum, d_);
+  }
+}
+
+void LogisticRegression::evaluate(Point& point, std::span<const int> labels) const {
+  const auto n = static_cast<std::size_t>(n_), d = static_cast<std::size_t>(d_);
+  point.residual.resize(n);
+  point.curvature.resize(n);
+  point.gradient.resize(d + 1);
+  double loss = 0, slope = 0;
+  pass(point.at.data(), point.gradient.data(), [&](std::size_t i, double score) {
+    const double m = score + point.at[d];
+    loss += log_loss(labels[i] == 1 ? m : -m);
+    // p - y, small where the item is fitted well, without the digits that 1 - p would lose.
+    point.residual[i] = labels[i] == 1 ? -math::sigmoid(-m) : math::sigmoid(m);
+    point.curvature[i] = options_.c * math::sigmoid(m) * math::sigmoid(-m);
+    slope += point.residual[i];
+    return point.residual[i];
+  });
+  for (std::size_t j = 0; j < d; ++j)
+    point.gradient[j] = point.at[j] + options_.c * point.gradient[j];
+  point.gradient[d] = options_.c * slope;
+  point.objective = 0.5 * dot(point.at.data(), point.at.data(), d_) + options_.c * loss;
+}
+
+void LogisticRegression::precondition(const std::vector<double>& from,
+                                      std::vector<double>& to) const {
+  to = from;
+  if (d_ == 0) {
+    // Only the intercept is left.
+  } else if (d_ <= n_) {
+    solve(factor_, d_, to.data());
+  } else {
+    std::vector<double> items(static_cast<std::size_t>(n_)), back(static_cast<std::size_t>(d_));
+    pass(from.data(), back.data(), [&](std::size_t i, double score) { return items[i] = score; });
+    solve(factor_, n_, items.data());
+    pass(from.data(), back.data(), [&](std::size_t i, double) { return items[i]; });
+    add_scaled(-1, back.data(), to.data(), d_);
+  }
+  to[static_cast<std::size_t>(d_)] /= options_.c / 4 * static_cast<double>(n_);
+}
+
+/// Conjugate gradients on H s = -g, until the residual has shrunk to `accuracy`. Every iterate is
+/// a direction of descent.
+void LogisticRegression::newton_direction(const Point& at, double accuracy,
+                                          std::vector<double>& direction, int& products) const {
+  const auto d = static_cast<std::size_t>(d_);
+  direction.assign(d + 1, 0.0);
+  std::vector<double> residual(d + 1), solved, search, product(d + 1);
+  for (std::size_t j = 0; j <= d; ++j) residual[j] = -at.gradient[j];
+  precondition(residual, solved);
+  search = solved;
+  double energy = dot(residual, solved);
+  const double goal = accuracy * accuracy * energy;
+  // In exact arithmetic d + 1 steps suffice; rounding may ask for some more.
+  const std::int64_t most = 2 * (std::min(n_, d_) + 1) + 10;
+  for (std::int64_t step = 0; step < most && energy > goal; ++step) {
+    double slope = 0;
+    pass(search.data(), product.data(), [&](std::size_t i, double score) {
+      const double bent = at.curvature[i] * (score + search[d]);
+      slope += bent;
+      return bent;
+    });
+    for (std::size_t j = 0; j < d; ++j) product[j] += search[j];
+    product[d] = slope;
+    ++products;
+    const double bend = dot(search, product);
+    if (!(bend > 0)) break;  // the curvature has underflowed: what is there must do
+    const double length = energy / bend;
+    add_scaled(length, search.data(), direction.data(), d_ + 1);
+    add_scaled(-length, product.data(), residual.data(), d_ + 1);
+    precondition(residual, solved);
+    const double next = dot(residual, solved);
+    for (std::size_t j = 0; j <= d; ++j) search[j] = solved[j] + next / energy * search[j];
+    energy = next;
+  }
+}
+
+double LogisticRegression::duality_gap(const Point& point, std::span<const int> labels) const {
+  // Dual variables a_i = c |p_i - y_i|, of the class with the larger sum scaled down: feasible
+  // means 0 <= a <= c and equal sums over the classes.
+  const auto n = static_cast<std::size_t>(n_);
+  double sums[2] = {0, 0};
+  for (std::size_t i = 0; i < n; ++i) sums[labels[i]] += std::abs(point.residual[i]);
+  const double least = std::min(sums[0], sums[1]);
+  std::vector<double> dual(n), w(static_cast<std::size_t>(d_));
+  double entropy = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const double sum = sums[labels[i]];
+    dual[i] = -options_.c * point.residual[i] * (sum > 0 ? least / sum : 0);
+    const double a = std::abs(dual[i]);
+    entropy += entropy_term(a, options_.c) + entropy_term(options_.c - a, options_.c);
+  }
+  pass(point.at.data(), w.data(), [&](std::size_t i, double) { return dual[i]; });
+  return point.objective + 0.5 * dot(w, w) + entropy;
+}
+
+LogisticFit LogisticRegression::fit(std::span<const int> labels) const {
+  check<ShapeError>(static_cast<std::int64_t>(labels.size()) == n_, "logistic: labels: expected ",
+                    n_, ", got ", labels.size());
+  std::int64_t ones = 0;
+  for (const int label : labels) {
+    check<ValueError>(label == 0 || label == 1, "logistic: labels: expected 0 or 1, got ", label);
+    ones += label;
+  }
+  check<ValueError>(ones > 0 && ones < n_, "logistic: labels: expected both classes, got ", ones,
+                    " ones in ", n_);
+  const auto d = static_cast<std::size_t>(d_);
+  LogisticFit fit;
+  Point point, next;
+  point.at.assign(d + 1, 0.0);
+  evaluate(point, labels);
+  fit.initial_gradient = fit.gradient = largest(point.gradient);
+  std::vector<double> direction;
+  while (!(fit.converged = fit.gradient <= options_.tolerance * fit.initial_gradient) &&
+         fit.steps < options_.max_steps) {
+    ++fit.steps;
+    const double accuracy = std::min(0.1, fit.gradient / fit.initial_gradient);
+    newton_direction(point, accuracy, direction, fit.products);
+    const double slope = dot(point.gradient, direction);
+    // Near the minimum f differs by less than its rounding; there the full step is right.
+    const double rounding = 1e-14 * std::abs(point.objective);
+    bool lower = false;
+    for (double length = 1; !lower && length > 1e-10; length /= 2) {
+      next.at = point.at;
+      add_scaled(length, direction.data(), next.at.data(), d_ + 1);
+      evaluate(next, labels);
+      lower = next.objective <= point.objective + 1e-4 * length * slope + rounding;
+    }
+    if (!lower) break;
+    std::swap(point, next);
+    fit.gradient = largest(point.gradient);
+  }
+  fit.objective = point.objective;
+  fit.duality_gap = duality_gap(point, labels);
+  fit.intercept = point.at[d];
+  fit.weights.resize(d);
+  for (std::size_t j = 0; j < d; ++j) {
+    fit.weights[j] = point.at[j] / scale_[j];
+    fit.intercept -= fit.weights[j] * mean_[j];
+  }
+  return fit;
+}
+
+}  // namespace chainline::experiments
