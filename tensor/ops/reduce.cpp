@@ -199,11 +199,12 @@ void add_chains(const Tensor& x, Tensor& total) {
   const std::int64_t runs = middle.shape.numel() / length;
 
   // An output's sum over a sample is kept here while its terms arrive. Few outputs with many terms
-  // are shared out in small chunks, at least a cache line each.
+  // are shared out in smaller chunks, though not in slivers: rows of the input that lie a power of
+  // two apart would fall into the same sets of the cache.
   constexpr std::int64_t kMostOutputs = 256;
   const std::int64_t terms_per_output = std::max<std::int64_t>(1, samples * runs * length);
   const std::int64_t grain =
-      std::clamp<std::int64_t>(kTermsPerChunk / terms_per_output, 16, kMostOutputs);
+      std::clamp<std::int64_t>(kTermsPerChunk / terms_per_output, 64, kMostOutputs);
   const T* const from = x.data<T>();
   T* const out = total.mutable_data<T>();
 

@@ -247,6 +247,19 @@ TEST(Norm, AddsBlocksOf4096InOrder) {
   }
 }
 
+// 2^24 + 1 rounds to 2^24, 2^24 + 2 does not. Of the ones at 4095, 4096 and 4097 the first shares a
+// block, and a lane, with the large number and is lost; the others make a block of their own.
+TEST(Norm, CutsBlocksAtTheirExactLength) {
+  const auto norm2_of = [](const std::vector<std::size_t>& ones) {
+    std::vector<float> values(4100, 0.0f);
+    values[31] = 0x1p12f;
+    for (const std::size_t i : ones) values[i] = 1;
+    return ops::norm2(Tensor::from<float>(values, {4100})).item<float>();
+  };
+  EXPECT_EQ(norm2_of({4095, 4096}), 0x1p24f);
+  EXPECT_EQ(norm2_of({4096, 4097}), 0x1p24f + 2);
+}
+
 TEST(Norm, SeesStridedElementsInRowMajorOrder) {
   const Tensor x = randn({100, 90}, 5, DType::f32).transpose(0, 1);
   EXPECT_TRUE(same_bits(ops::norm2(x), ops::norm2(x.clone())));
