@@ -1,0 +1,18 @@
+#pragma once
+
+#include <vector>
+
+namespace chainline::experiments {
+
+/// Round numbers that divide a range: multiples of 1, 2 or 5 times a power of ten.
+struct Ticks {
+  std::vector<double> values;
+  int decimals = 0;  // that write every value exactly
+};
+
+/// The finest ticks of [low, high] that are at most `most`.
+///
+/// **Errors** ValueError for low > high, a non-finite bound or most < 2.
+Ticks nice_ticks(double low, double high, int most);
+
+}  // namespace chainline::experiments
