@@ -8,14 +8,6 @@
 #include "tensor/error.h"
 
 namespace chainline::experiments {
-namespace {
-
-// Twice the raw size of the largest picture that the limits allow (64 M pixels of four 16-bit
-// channels): no honest file is longer.
-constexpr std::uint64_t kMaxFileBytes = std::uint64_t{1} << 30;
-
-}  // namespace
-
 Image make_image(int width, int height, Rgb fill) {
   const bool sides = width >= 1 && width <= kMaxSide && height >= 1 && height <= kMaxSide;
   check<ValueError>(sides && std::int64_t{width} * height <= kMaxPixels,
@@ -44,7 +36,7 @@ Image decode_image(std::span<const std::byte> bytes, const std::string& name) {
 }
 
 Image load_image(const std::filesystem::path& path) {
-  return decode_image(read_file(path, kMaxFileBytes), path.string());
+  return decode_image(read_file(path, kMaxImageBytes), path.string());
 }
 
 std::vector<std::byte> encode_png(const Image& image) { return stb_encode_png(image); }

@@ -34,6 +34,10 @@ using Rgb = std::array<std::uint8_t, 3>;
 /// A picture of one colour. Errors: ValueError for a size outside 1 .. 16384 or over 64 M pixels.
 Image make_image(int width, int height, Rgb fill);
 
+/// No honest file is longer: twice the raw size of the largest picture that the limits allow (64 M
+/// pixels of four 16-bit channels).
+inline constexpr std::uint64_t kMaxImageBytes = std::uint64_t{1} << 30;
+
 /// Decodes a PNG or JPEG; grey becomes RGB, transparency is dropped, 16 bits become 8.
 ///
 /// The structure is checked before the decoder sees a byte: dimensions 1 .. 16384 each and at most

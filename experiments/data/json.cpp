@@ -83,7 +83,7 @@ Json parse_json(std::string_view text, const std::string& name) {
     if (event == Event::object_end) keys.pop_back();
     if (event == Event::key)
       check<FileError>(keys.back().insert(parsed.get<std::string>()).second, name, ": byte ",
-                       offset(), ": duplicate key ", parsed.dump());
+                       offset(), ": duplicate key ", excerpt(parsed));
     return true;
   };
   try {
@@ -105,7 +105,7 @@ void check_keys(const Json& object, const std::vector<std::string>& known,
   for (const auto& item : object.items()) {
     if (std::find(known.begin(), known.end(), item.key()) != known.end()) continue;
     const std::string meant = nearest_spelling(item.key(), known);
-    throw FileError(where + ": unknown key " + Json(item.key()).dump() + ", known keys are " +
+    throw FileError(where + ": unknown key " + excerpt(item.key()) + ", known keys are " +
                     list_words(known) + (meant.empty() ? "" : "; did you mean \"" + meant + "\"?"));
   }
 }
@@ -132,6 +132,12 @@ std::int64_t integer_member(const Json& object, const std::string& key, const st
   check<FileError>(fits, where, ": ", key, ": expected a 64-bit integer, got ",
                    value.is_number() ? value.dump() : value.type_name());
   return value.get<std::int64_t>();
+}
+
+std::string excerpt(const Json& value) {
+  constexpr std::size_t kMost = 100;
+  const std::string text = value.dump(-1, ' ', true);
+  return text.size() <= kMost ? text : text.substr(0, kMost - 3) + "...";
 }
 
 std::string nearest_spelling(std::string_view word, const std::vector<std::string>& candidates) {

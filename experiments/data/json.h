@@ -39,6 +39,9 @@ const Json& member(const Json& object, const std::string& key, const std::string
 std::string string_member(const Json& object, const std::string& key, const std::string& where);
 std::int64_t integer_member(const Json& object, const std::string& key, const std::string& where);
 
+/// The value as a message may quote it: in ASCII, at most 100 characters.
+std::string excerpt(const Json& value);
+
 /// The candidate that was probably meant: the nearest by insertions, deletions, replacements and
 /// swaps of neighbours, at most a third of the word's letters (and at least one). "" if none is.
 std::string nearest_spelling(std::string_view word, const std::vector<std::string>& candidates);

@@ -118,6 +118,13 @@ std::vector<std::byte> read_beneath(const std::filesystem::path& root, const std
   return read_all(file, (root / relative).string(), max_bytes);
 }
 
+void check_is_folder(const std::filesystem::path& path, const std::string& what) {
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  check<FileError>(std::filesystem::is_directory(status), path.string(), ": expected ", what,
+                   ", got ", std::filesystem::exists(status) ? "a file" : "nothing");
+}
+
 void write_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes) {
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
   std::string temporary = path.string() + ".XXXXXX";

@@ -24,6 +24,9 @@ std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_
 std::vector<std::byte> read_beneath(const std::filesystem::path& root, const std::string& relative,
                                     std::uint64_t max_bytes);
 
+/// **Errors** FileError "PATH: expected WHAT, got nothing" (or "a file") for what is not a folder.
+void check_is_folder(const std::filesystem::path& path, const std::string& what);
+
 /// Writes the file under a temporary name in the same folder, syncs, renames, syncs the folder:
 /// afterwards the file is whole, or as it was before.
 ///
