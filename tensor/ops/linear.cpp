@@ -1,0 +1,106 @@
+#include "tensor/ops/linear.h"
+
+#include "tensor/column_sum.h"
+#include "tensor/gemm.h"
+#include "tensor/ops/broadcast.h"
+#include "tensor/ops/matmul.h"
+#include "tensor/ops/operand.h"
+#include "tensor/parallel.h"
+
+namespace chainline::cpu {
+
+void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) {
+  const std::int64_t N = weight.shape()[0], K = weight.shape()[1];
+  if (y.numel() == 0) return;
+  visit_floating(x.dtype(), "linear", [&]<class T>(Type<T>) {
+    const Matrix<T> w{weight.data<T>(), weight.strides()[0], weight.strides()[1]};
+    gemm<T>(y.numel() / N, N, K, {x.data<T>(), K, 1}, w.transposed(), y.mutable_data<T>(), N,
+            GemmMode::store, bias.defined() ? bias.data<T>() : nullptr);
+  });
+}
+
+void linear_backward_weight(const Tensor& grad_y, const Tensor& x, Tensor& total) {
+  const std::int64_t N = grad_y.shape()[-1], K = x.shape()[-1], samples = sample_count(x.shape());
+  if (total.numel() == 0 || samples == 0) return;
+  const std::int64_t rows = grad_y.numel() / N / samples;
+  visit_floating(x.dtype(), "linear_backward_weight", [&]<class T>(Type<T>) {
+    // A sample's gradient is the product of grad_y's transpose and x.
+    const Matrix<T> dy{grad_y.data<T>(), 1, N}, px{x.data<T>(), K, 1};
+    T* const out = total.mutable_data<T>();
+    if (total.rank() == 2) {
+      gemm_add_chains<T>(N, K, samples, rows, dy, px, out, K);
+      return;
+    }
+    parallel_for(samples, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t b = begin; b < end; ++b) {
+        gemm<T>(N, K, rows, dy.from(0, b * rows), px.from(b * rows, 0), out + b * N * K, K,
+                GemmMode::add);
+      }
+    });
+  });
+}
+
+void linear_backward_bias(const Tensor& grad_y, Tensor& total) {
+  const std::int64_t N = grad_y.shape()[-1];
+  if (N == 0) return;
+  visit_floating(grad_y.dtype(), "linear_backward_bias", [&]<class T>(Type<T>) {
+    const T* const dy = grad_y.data<T>();
+    add_column_sums<T>(total, grad_y.shape(),
+                       [=](std::int64_t r, std::int64_t n) { return dy[r * N + n]; });
+  });
+}
+
+}  // namespace chainline::cpu
+
+namespace chainline::ops {
+namespace {
+
+void check_rows(const Tensor& t, std::string_view op, std::string_view argument) {
+  check<ShapeError>(t.rank() >= 1, op, ": ", argument,
+                    ": expected at least 1 dimension, got shape ", t.shape());
+}
+
+}  // namespace
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  check_rows(x, "linear", "x");
+  const std::int64_t K = x.shape()[-1];
+  check<ShapeError>(weight.rank() == 2 && weight.shape()[1] == K, "linear: weight: expected (N, ",
+                    K, "), got ", weight.shape());
+  check_alike(weight, x, "linear", "weight");
+  const std::int64_t N = weight.shape()[0];
+  if (bias.defined()) check_operand(bias, {N}, x, "linear", "bias");
+  Tensor y = Tensor::empty(x.shape().with(-1, N), x.dtype(), x.device());
+  kernel::linear(x.device(), x.contiguous(), weight, bias.defined() ? bias.contiguous() : bias, y);
+  return y;
+}
+
+Tensor linear_backward_input(const Tensor& grad_y, const Tensor& weight) {
+  check_rows(grad_y, "linear_backward_input", "grad_y");
+  const std::int64_t N = grad_y.shape()[-1];
+  check<ShapeError>(weight.rank() == 2 && weight.shape()[0] == N,
+                    "linear_backward_input: weight: expected (", N, ", K), got ", weight.shape());
+  const Shape shape = grad_y.shape().with(-1, weight.shape()[1]);
+  const std::int64_t rows = grad_y.shape().slice(0, grad_y.rank() - 1).numel();
+  return matmul(grad_y.reshape({rows, N}), weight).reshape(shape);
+}
+
+Tensor linear_backward_weight(const Tensor& grad_y, const Tensor& x, const SampleSum& sum) {
+  check_rows(grad_y, "linear_backward_weight", "grad_y");
+  check_rows(x, "linear_backward_weight", "x");
+  check_operand(x, grad_y.shape().with(-1, x.shape()[-1]), grad_y, "linear_backward_weight", "x");
+  const Shape parameter{grad_y.shape()[-1], x.shape()[-1]};
+  Tensor total = sum.start(parameter, sample_count(x.shape()), x.dtype(), x.device());
+  kernel::linear_backward_weight(x.device(), grad_y.contiguous(), x.contiguous(), total);
+  return total;
+}
+
+Tensor linear_backward_bias(const Tensor& grad_y, const SampleSum& sum) {
+  check_rows(grad_y, "linear_backward_bias", "grad_y");
+  Tensor total = sum.start({grad_y.shape()[-1]}, sample_count(grad_y.shape()), grad_y.dtype(),
+                           grad_y.device());
+  kernel::linear_backward_bias(grad_y.device(), grad_y.contiguous(), total);
+  return total;
+}
+
+}  // namespace chainline::ops

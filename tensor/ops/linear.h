@@ -1,0 +1,71 @@
+#pragma once
+
+#include "tensor/kernel.h"
+#include "tensor/sample_sum.h"
+#include "tensor/tensor.h"
+
+namespace chainline::ops {
+
+/// Multiplies every row by a weight matrix and adds a bias, if there is one.
+///
+///   y[r, n] = sum_k x[r, k] * weight[n, k] + bias[n]
+///
+/// Shapes   x (..., K); weight (N, K); bias (N) or undefined  ->  y (..., N)
+/// DTypes   f32, f64; all operands alike
+/// Errors   ShapeError when x has no dimension, weight is not (N, K) or bias is not (N);
+///          DTypeError, DeviceError when the operands differ
+/// Bits     exact: the bits of matmul(x, weight^T) + bias (rule 2)
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
+
+/// The gradient of linear with respect to x: grad_y times the weight.
+///
+///   dx[r, k] = sum_n grad_y[r, n] * weight[n, k]
+///
+/// Shapes   grad_y (..., N); weight (N, K)  ->  dx (..., K)
+/// DTypes   f32, f64; both alike
+/// Errors   as linear
+/// Bits     exact: a chain over ascending n (rule 2)
+Tensor linear_backward_input(const Tensor& grad_y, const Tensor& weight);
+
+/// The gradient of linear with respect to its weight.
+///
+///   dweight[n, k] = (g_1 + g_2) + ...,   g_b[n, k] = sum_t grad_y[b, t, n] * x[b, t, k]
+///
+/// where b counts the samples, the leading dimension, and t the sample's rows: a row each for rank
+/// 2, all dimensions between the first and the last for higher ranks.
+///
+/// Shapes   grad_y (B, ..., N); x (B, ..., K)  ->  dweight (N, K), or (B, N, K) per sample
+/// DTypes   f32, f64; both alike
+/// Errors   ShapeError when the leading dimensions differ, or `into` is not (N, K); DTypeError,
+///          DeviceError when the operands differ
+/// Bits     exact: g_b a chain over ascending t (rule 2), samples by rules 4 and 6
+Tensor linear_backward_weight(const Tensor& grad_y, const Tensor& x, const SampleSum& sum = {});
+
+/// The gradient of linear with respect to its bias: the sum of grad_y over everything but its last
+/// dimension.
+///
+/// Shapes   grad_y (B, ..., N)  ->  dbias (N), or (B, N) per sample
+/// DTypes   f32, f64
+/// Errors   ShapeError when grad_y has no dimension, or `into` is not (N)
+/// Bits     exact: a sample's rows in ascending order, samples by rules 4 and 6
+Tensor linear_backward_bias(const Tensor& grad_y, const SampleSum& sum = {});
+
+}  // namespace chainline::ops
+
+namespace chainline::cpu {
+void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y);
+void linear_backward_weight(const Tensor& grad_y, const Tensor& x, Tensor& total);
+void linear_backward_bias(const Tensor& grad_y, Tensor& total);
+}  // namespace chainline::cpu
+
+namespace chainline::kernel {
+/// x and y are dense; weight may have any strides; bias is dense or undefined.
+inline constinit Kernel<void(const Tensor&, const Tensor&, const Tensor&, Tensor&)> linear{
+    "linear", cpu::linear};
+/// Adds to total: (N, K), or (B, N, K) per sample.
+inline constinit Kernel<void(const Tensor&, const Tensor&, Tensor&)> linear_backward_weight{
+    "linear_backward_weight", cpu::linear_backward_weight};
+/// Adds to total: (N), or (B, N) per sample.
+inline constinit Kernel<void(const Tensor&, Tensor&)> linear_backward_bias{
+    "linear_backward_bias", cpu::linear_backward_bias};
+}  // namespace chainline::kernel

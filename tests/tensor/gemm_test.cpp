@@ -1,0 +1,142 @@
+#include "tensor/gemm.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "tensor/parallel.h"
+#include "tensor/random.h"
+
+namespace chainline::cpu {
+namespace {
+
+template <class T>
+std::vector<T> numbers(std::int64_t n, std::uint64_t seed) {
+  RandomSequence words = Generator(seed, "gemm_test").sequence(0, 0);
+  std::vector<T> values(static_cast<std::size_t>(n));
+  for (T& value : values) value = static_cast<T>(words.uniform() - 0.5);
+  return values;
+}
+
+/// The definition in three loops.
+template <class T>
+void gemm_in_words(std::int64_t M, std::int64_t N, std::int64_t K, Matrix<T> a, Matrix<T> b, T* c,
+                   std::int64_t c_stride, GemmMode mode) {
+  for (std::int64_t i = 0; i < M; ++i) {
+    for (std::int64_t j = 0; j < N; ++j) {
+      T& out = c[i * c_stride + j];
+      T acc = mode == GemmMode::extend ? out : T(0);
+      for (std::int64_t k = 0; k < K; ++k) {
+        acc = std::fma(*a.from(i, k).data, *b.from(k, j).data, acc);
+      }
+      out = mode == GemmMode::add ? out + acc : acc;
+    }
+  }
+}
+
+struct Sizes {
+  std::int64_t M, N, K;
+};
+
+// One row, one column, no k, a lone tile, every remainder of rows and vectors, more than one panel
+// of k (256 floats, 128 doubles), several blocks of rows, several blocks of columns.
+const Sizes kSizesThatHurt[] = {{1, 1, 1},    {1, 33, 7},  {7, 1, 300},   {3, 5, 0},
+                                {6, 16, 31},  {13, 17, 8}, {29, 40, 515}, {5, 300, 3},
+                                {301, 19, 9}, {40, 31, 64}};
+
+template <class T>
+void expect_the_definition(const Sizes& s, bool a_turned, bool b_turned, std::int64_t spread) {
+  const std::int64_t c_stride = s.N + 3;
+  const std::vector<T> a = numbers<T>(s.M * s.K * spread, 1);
+  const std::vector<T> b = numbers<T>(s.K * s.N * spread, 2);
+  Matrix<T> ma{a.data(), s.K * spread, spread}, mb{b.data(), s.N * spread, spread};
+  if (a_turned) ma = {a.data(), spread, s.M * spread};
+  if (b_turned) mb = {b.data(), spread, s.K * spread};
+  for (const GemmMode mode : {GemmMode::store, GemmMode::extend, GemmMode::add}) {
+    std::vector<T> c = numbers<T>(s.M * c_stride, 3), expected = c;
+    gemm<T>(s.M, s.N, s.K, ma, mb, c.data(), c_stride, mode);
+    gemm_in_words<T>(s.M, s.N, s.K, ma, mb, expected.data(), c_stride, mode);
+    // Equal everywhere: also between the rows, where C is not to be written.
+    ASSERT_EQ(c, expected) << s.M << "x" << s.N << "x" << s.K << " turned " << a_turned << b_turned
+                           << " mode " << static_cast<int>(mode);
+  }
+}
+
+TEST(Gemm, IsItsDefinitionBitForBitForAnyStrides) {
+  for (const Sizes& s : kSizesThatHurt) {
+    for (const bool a_turned : {false, true}) {
+      for (const bool b_turned : {false, true}) {
+        for (const std::int64_t spread : {1, 2}) {
+          expect_the_definition<float>(s, a_turned, b_turned, spread);
+          expect_the_definition<double>(s, a_turned, b_turned, spread);
+        }
+      }
+    }
+  }
+}
+
+TEST(Gemm, AddsTheBiasToTheFinishedChain) {
+  const std::int64_t M = 9, N = 21, K = 300;
+  const std::vector<float> a = numbers<float>(M * K, 1), b = numbers<float>(K * N, 2);
+  const std::vector<float> bias = numbers<float>(N, 3);
+  std::vector<float> c(M * N), expected(M * N);
+  gemm<float>(M, N, K, {a.data(), K, 1}, {b.data(), N, 1}, c.data(), N, GemmMode::store,
+              bias.data());
+  gemm_in_words<float>(M, N, K, {a.data(), K, 1}, {b.data(), N, 1}, expected.data(), N,
+                       GemmMode::store);
+  for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += bias[i % N];
+  EXPECT_EQ(c, expected);
+}
+
+// Chains shorter than a panel, as long as one, and longer; 1 is an outer product each.
+TEST(Gemm, AddsChainAfterChain) {
+  const std::int64_t M = 20, N = 37;
+  for (const Sizes& s : {Sizes{5, 0, 1}, Sizes{7, 0, 90}, Sizes{2, 0, 256}, Sizes{3, 0, 300}}) {
+    const std::int64_t chains = s.M, length = s.K, K = chains * length;
+    const std::vector<float> a = numbers<float>(M * K, 1), b = numbers<float>(K * N, 2);
+    const Matrix<float> ma{a.data(), 1, M}, mb{b.data(), N, 1};
+    std::vector<float> c = numbers<float>(M * N, 3), expected = c;
+    gemm_add_chains<float>(M, N, chains, length, ma, mb, c.data(), N);
+    for (std::int64_t n = 0; n < chains; ++n) {
+      gemm_in_words<float>(M, N, length, ma.from(0, n * length), mb.from(n * length, 0),
+                           expected.data(), N, GemmMode::add);
+    }
+    EXPECT_EQ(c, expected) << chains << " chains of " << length;
+  }
+}
+
+TEST(Gemm, NeverSkipsAZero) {
+  const float inf = std::numeric_limits<float>::infinity(), nan = std::nanf("");
+  // Ragged sizes, so that padding lies beside the infinities.
+  const std::int64_t M = 7, N = 19, K = 5;
+  std::vector<float> a(M * K, 0), b(K * N, 1), c(M * N);
+  b[2 * N + 18] = inf;
+  a[3 * K + 1] = nan;
+  gemm<float>(M, N, K, {a.data(), K, 1}, {b.data(), N, 1}, c.data(), N);
+  for (std::int64_t i = 0; i < M; ++i) {
+    for (std::int64_t j = 0; j < N; ++j) {
+      EXPECT_EQ(std::isnan(c[static_cast<std::size_t>(i * N + j)]), i == 3 || j == 18)
+          << i << ", " << j;
+    }
+  }
+}
+
+TEST(Gemm, HasTheSameBitsForAnyNumberOfThreads) {
+  const std::int64_t M = 700, N = 300, K = 40;
+  const std::vector<float> a = numbers<float>(M * K, 1), b = numbers<float>(K * N, 2);
+  const int before = threads();
+  std::vector<float> alone;
+  for (const int n : {1, 2, 3, 7}) {
+    set_threads(n);
+    std::vector<float> c(M * N);
+    gemm<float>(M, N, K, {a.data(), K, 1}, {b.data(), N, 1}, c.data(), N);
+    if (n == 1) alone = c;
+    EXPECT_EQ(c, alone) << n << " threads";
+  }
+  set_threads(before);
+}
+
+}  // namespace
+}  // namespace chainline::cpu
