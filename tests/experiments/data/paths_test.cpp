@@ -1,6 +1,14 @@
 #include "experiments/data/paths.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <cerrno>
+#include <cstddef>
 
 #include "tests/experiments/data/folder.h"
 
@@ -58,6 +66,48 @@ TEST(ReadBeneath, RefusesWhatIsNotARegularFileWithoutWaiting) {
   EXPECT_EQ(refused(folder.path(), "sub"), at + "/sub: expected a regular file, got a folder");
   EXPECT_EQ(refused(folder.path(), "none"), at + "/none: No such file or directory");
   EXPECT_EQ(refused(folder / "none", "a"), at + "/none/a: No such file or directory");
+}
+
+/// From now on openat2 fails with ENOSYS in this process, as on a kernel before 5.6.
+bool take_openat2_away() {
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  sock_fprog filter{4, program};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+TEST(ReadBeneath, KeepsItsRulesWithoutOpenat2) {
+  const TemporaryFolder outer;
+  outer.write("secret", "x");
+  outer.write("root-twin/secret", "x");  // its name starts as the root's does
+  outer.write("root/a.txt", "hello");
+  const fs::path root = outer / "root";
+  fs::create_symlink("a.txt", root / "inside");
+  fs::create_symlink(outer / "secret", root / "link");
+  constexpr int kNoFilter = 77;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (!take_openat2_away()) ::_exit(kNoFilter);
+    int wrong = as_text(read_beneath(root, "inside", kMax)) == "hello" ? 0 : 1;
+    int number = 1;
+    for (const char* path : {"../secret", "../root-twin/secret", "link"}) {
+      const std::string said = refused(root, path);
+      if (said.find("leads out of it") == std::string::npos) wrong |= 1 << number;
+      ++number;
+    }
+    if (refused(root, "none").find("No such file") == std::string::npos) wrong |= 16;
+    ::_exit(wrong);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == kNoFilter) GTEST_SKIP() << "no system-call filters here";
+  EXPECT_EQ(WEXITSTATUS(status), 0) << "a bit for each rule that was broken";
 }
 
 TEST(ReadFile, RefusesWhatIsTooLongBeforeAllocating) {
