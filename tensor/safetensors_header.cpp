@@ -134,7 +134,7 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
 
  private:
   enum class Place { start, top, metadata, tensor, array, end };
-  static constexpr std::size_t kDType = 0, kShape = 1, kOffsets = 2;
+  static constexpr std::size_t kDType = 0, kShape = 1;  // places in kFields
   static constexpr std::array<std::string_view, 3> kFields{"dtype", "shape", "data_offsets"};
 
   Where where() const { return {name_, key_}; }
