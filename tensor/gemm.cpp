@@ -107,30 +107,25 @@ void ragged_tile(std::int64_t rows, std::int64_t columns, std::int64_t K, Matrix
   }
 }
 
-/// B's rows [0, K) and `columns` columns as a dense panel; missing columns become zeros.
+/// B's rows [0, K) and `columns` columns as a dense panel, one vector's width after the other;
+/// columns missing in a vector become zeros.
 template <class T>
 void pack_panel(std::int64_t K, std::int64_t columns, Matrix<T> b, T* panel) {
   constexpr std::int64_t W = kWidth<T>, C = kTileColumns<T>;
-  std::int64_t k = 0;
-  if (columns == C && b.column_stride == 1) {
-    for (; k < K; ++k) {
-      const T* const row = b.data + k * b.row_stride;
-      for (int v = 0; v < kTileVectors; ++v) Vec<T>::load(row + v * W).store(panel + k * C + v * W);
-    }
-    return;
-  }
-  if (columns == C && b.row_stride == 1) {
-    for (; k + W <= K; k += W) {
-      for (int v = 0; v < kTileVectors; ++v) {
-        simd::transpose_block(b.data + k + v * W * b.column_stride, b.column_stride,
-                              panel + k * C + v * W, C);
+  for (; columns > 0; columns -= W, panel += W, b = b.from(0, W)) {
+    std::int64_t k = 0;
+    if (columns >= W && b.column_stride == 1) {
+      for (; k < K; ++k) Vec<T>::load(b.data + k * b.row_stride).store(panel + k * C);
+    } else if (columns >= W && b.row_stride == 1) {
+      for (; k + W <= K; k += W) {
+        simd::transpose_block(b.data + k, b.column_stride, panel + k * C, C);
       }
     }
-  }
-  for (; k < K; ++k) {
-    const T* const row = b.data + k * b.row_stride;
-    for (std::int64_t j = 0; j < columns; ++j) panel[k * C + j] = row[j * b.column_stride];
-    std::fill(panel + k * C + columns, panel + (k + 1) * C, T(0));
+    const std::int64_t present = std::min(columns, W);
+    for (; k < K; ++k) {
+      for (std::int64_t j = 0; j < present; ++j) panel[k * C + j] = *b.from(k, j).data;
+      for (std::int64_t j = present; j < W; ++j) panel[k * C + j] = 0;
+    }
   }
 }
 
