@@ -1,0 +1,328 @@
+#include "experiments/probing/probe.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <set>
+
+#include "tensor/error.h"
+#include "tensor/parallel.h"
+#include "tensor/random.h"
+
+namespace chainline::experiments {
+namespace {
+
+/// The users in ascending order of their ids, so that nothing depends on the order of the items.
+struct Users {
+  std::vector<std::size_t> of_item;  // (items) index of the user
+  std::vector<int> labels;           // (users)
+
+  std::vector<int> item_labels(const std::vector<int>& user_labels) const {
+    std::vector<int> result;
+    for (const std::size_t user : of_item) result.push_back(user_labels[user]);
+    return result;
+  }
+};
+
+Users users_of(const ProbeItems& items) {
+  const std::size_t n = items.seen.size();
+  check<ShapeError>(static_cast<std::size_t>(items.features.rows) == n && items.users.size() == n &&
+                        items.images.size() == n,
+                    "probe: items: expected equally many features, labels, users and images, got ",
+                    items.features.rows, ", ", n, ", ", items.users.size(), ", ",
+                    items.images.size());
+  std::map<std::int64_t, int> label_of;
+  for (std::size_t i = 0; i < n; ++i) {
+    const int label = items.seen[i];
+    check<ValueError>(label == 0 || label == 1, "probe: seen: expected 0 or 1, got ", label);
+    check<ValueError>(label_of.emplace(items.users[i], label).first->second == label,
+                      "probe: user ", items.users[i], ": expected one label, got both");
+  }
+  Users users;
+  std::map<std::int64_t, std::size_t> index;
+  for (const auto& user : label_of) {
+    index[user.first] = users.labels.size();
+    users.labels.push_back(user.second);
+  }
+  for (const std::int64_t user : items.users) users.of_item.push_back(index[user]);
+  return users;
+}
+
+std::vector<int> picked(const std::vector<int>& labels, const std::vector<std::int64_t>& rows) {
+  std::vector<int> result;
+  for (const std::int64_t row : rows) result.push_back(labels[static_cast<std::size_t>(row)]);
+  return result;
+}
+
+double accuracy_of(const std::vector<double>& scores, const std::vector<int>& labels,
+                   const std::vector<double>& weights) {
+  double right = 0, all = 0;
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    if ((scores[i] > 0) == (labels[i] == 1)) right += weights[i];
+    all += weights[i];
+  }
+  return right / all;
+}
+
+double accuracy_of(const std::vector<double>& scores, const std::vector<int>& labels) {
+  return accuracy_of(scores, labels, std::vector<double>(scores.size(), 1.0));
+}
+
+/// Deals the labels anew among the users of each group.
+std::vector<int> relabelled(const std::vector<int>& labels,
+                            const std::vector<std::vector<std::size_t>>& groups,
+                            RandomSequence random) {
+  std::vector<int> result = labels;
+  for (const std::vector<std::size_t>& group : groups) {
+    std::vector<int> dealt;
+    for (const std::size_t user : group) dealt.push_back(labels[user]);
+    random.shuffle(dealt);
+    for (std::size_t i = 0; i < group.size(); ++i) result[group[i]] = dealt[i];
+  }
+  return result;
+}
+
+/// Calls measure(relabelling, labels of the items) for every relabelling, on all threads.
+void for_each_relabelling(
+    const Users& users, const std::vector<std::vector<std::size_t>>& groups,
+    const ProbeOptions& options,
+    const std::function<void(std::size_t, const std::vector<int>&)>& measure) {
+  const Generator generator(options.seed, "probe relabelling");
+  parallel_for(options.relabellings, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r) {
+      const std::vector<int> labels =
+          relabelled(users.labels, groups, generator.sequence(0, static_cast<std::uint32_t>(r)));
+      measure(static_cast<std::size_t>(r), users.item_labels(labels));
+    }
+  });
+}
+
+Control control_of(std::vector<double> values, double observed) {
+  Control control;
+  control.values = std::move(values);
+  if (!control.values.empty()) control.mean = mean(control.values);
+  control.sd = standard_deviation(control.values);
+  control.p_value = permutation_p_value(observed, control.values);
+  return control;
+}
+
+void check_options(const ProbeOptions& options) {
+  check<ValueError>(options.relabellings >= 0 && options.relabellings < std::int64_t{1} << 32,
+                    "probe: relabellings: expected 0 .. 2^32 - 1, got ", options.relabellings);
+  check<ValueError>(options.test_share > 0 && options.test_share < 1,
+                    "probe: test_share: expected a share of (0, 1), got ", options.test_share);
+}
+
+struct Split {
+  std::vector<std::int64_t> train, test;
+};
+
+/// All items, or one of every picture: of the class whose turn it is, where the picture has both.
+std::vector<std::int64_t> replica_items(const ProbeItems& items, const ProbeOptions& options) {
+  std::map<std::int64_t, std::vector<std::int64_t>> pictures;
+  for (std::size_t i = 0; i < items.images.size(); ++i)
+    pictures[options.distinct_images ? items.images[i] : static_cast<std::int64_t>(i)].push_back(
+        static_cast<std::int64_t>(i));
+  RandomSequence random = Generator(options.seed, "probe pictures").sequence(0, 0);
+  std::vector<std::vector<std::int64_t>> order;
+  for (const auto& picture : pictures) order.push_back(picture.second);
+  random.shuffle(order);
+  std::vector<std::int64_t> chosen;
+  int wanted = 0;
+  for (std::vector<std::int64_t>& candidates : order) {
+    random.shuffle(candidates);
+    std::int64_t pick = candidates[0];
+    for (const std::int64_t item : candidates)
+      if (items.seen[static_cast<std::size_t>(item)] == wanted) pick = item;
+    chosen.push_back(pick);
+    wanted = 1 - wanted;
+  }
+  std::sort(chosen.begin(), chosen.end());
+  return chosen;
+}
+
+Split stratified_split(const ProbeItems& items, const ProbeOptions& options) {
+  const std::vector<std::int64_t> chosen = replica_items(items, options);
+  RandomSequence random = Generator(options.seed, "probe split").sequence(0, 0);
+  Split split;
+  for (const int label : {0, 1}) {
+    std::vector<std::int64_t> members;
+    for (const std::int64_t item : chosen)
+      if (items.seen[static_cast<std::size_t>(item)] == label) members.push_back(item);
+    random.shuffle(members);
+    const auto test = static_cast<std::size_t>(
+        std::floor(options.test_share * static_cast<double>(members.size()) + 0.5));
+    check<ValueError>(test > 0 && test < members.size(), "probe: label ", label,
+                      ": expected items on both sides of the split, got ", test, " of ",
+                      members.size(), " in the test");
+    const auto cut = members.begin() + static_cast<std::ptrdiff_t>(test);
+    split.test.insert(split.test.end(), members.begin(), cut);
+    split.train.insert(split.train.end(), cut, members.end());
+  }
+  return split;
+}
+
+/// The folds of leave-users-out, each with the regression of its training items.
+class Folds {
+ public:
+  Folds(const ProbeItems& items, const Users& users, const ProbeOptions& options)
+      : features_(items.features), groups_(deal(users, options)) {
+    for (std::size_t f = 0; f < groups_.size(); ++f) {
+      std::set<std::size_t> held_users(groups_[f].begin(), groups_[f].end());
+      std::set<std::int64_t> held_images;
+      Split split;
+      for (std::size_t i = 0; i < items.users.size(); ++i) {
+        if (held_users.count(users.of_item[i]) == 0) continue;
+        split.test.push_back(static_cast<std::int64_t>(i));
+        if (options.hold_out_images) held_images.insert(items.images[i]);
+      }
+      std::size_t of_class[2] = {0, 0};
+      for (std::size_t i = 0; i < items.users.size(); ++i) {
+        if (held_users.count(users.of_item[i]) > 0 || held_images.count(items.images[i]) > 0)
+          continue;
+        split.train.push_back(static_cast<std::int64_t>(i));
+        ++of_class[items.seen[i]];
+      }
+      check<ValueError>(of_class[0] > 0 && of_class[1] > 0, "probe: fold ", f,
+                        ": expected both classes among the items that share no user and no image "
+                        "with it, got ",
+                        of_class[1], " seen and ", of_class[0],
+                        " unseen; pictures that carry all cards need hold_out_images = false");
+      regressions_.emplace_back(features_, split.train,
+                                LogisticOptions{options.c, true, options.tolerance, 100});
+      splits_.push_back(std::move(split));
+    }
+  }
+
+  /// The users of each fold.
+  const std::vector<std::vector<std::size_t>>& groups() const { return groups_; }
+
+  /// The decision on every item by the fit that did not see its user.
+  std::vector<double> scores(const std::vector<int>& labels, FitQuality& quality) const {
+    std::vector<double> scores(labels.size());
+    for (std::size_t f = 0; f < splits_.size(); ++f) {
+      const LogisticFit fit = regressions_[f].fit(picked(labels, splits_[f].train));
+      quality.add(fit);
+      for (const std::int64_t item : splits_[f].test)
+        scores[static_cast<std::size_t>(item)] = fit.decision(features_.row(item));
+    }
+    return scores;
+  }
+
+ private:
+  static std::vector<std::vector<std::size_t>> deal(const Users& users,
+                                                    const ProbeOptions& options) {
+    check<ValueError>(options.folds >= 2, "probe: folds: expected at least 2, got ", options.folds);
+    const auto folds = static_cast<std::size_t>(options.folds);
+    RandomSequence random = Generator(options.seed, "probe folds").sequence(0, 0);
+    std::vector<std::vector<std::size_t>> groups(folds);
+    for (const int label : {0, 1}) {
+      std::vector<std::size_t> members;
+      for (std::size_t user = 0; user < users.labels.size(); ++user)
+        if (users.labels[user] == label) members.push_back(user);
+      check<ValueError>(members.size() >= folds, "probe: label ", label, ": expected at least ",
+                        folds, " users, one for each fold, got ", members.size());
+      random.shuffle(members);
+      for (std::size_t i = 0; i < members.size(); ++i) groups[i % folds].push_back(members[i]);
+    }
+    return groups;
+  }
+
+  Features features_;
+  std::vector<std::vector<std::size_t>> groups_;
+  std::vector<Split> splits_;
+  std::vector<LogisticRegression> regressions_;
+};
+
+}  // namespace
+
+void FitQuality::add(const LogisticFit& fit) {
+  ++fits;
+  unconverged += !fit.converged;
+  if (fit.initial_gradient > 0)
+    worst_gradient = std::max(worst_gradient, fit.gradient / fit.initial_gradient);
+  if (fit.objective > 0) worst_gap = std::max(worst_gap, fit.duality_gap / fit.objective);
+}
+
+void FitQuality::add(const FitQuality& other) {
+  fits += other.fits;
+  unconverged += other.unconverged;
+  worst_gradient = std::max(worst_gradient, other.worst_gradient);
+  worst_gap = std::max(worst_gap, other.worst_gap);
+}
+
+ReplicaProbe replica_probe(const ProbeItems& items, const ProbeOptions& options) {
+  check_options(options);
+  const Users users = users_of(items);
+  const Split split = stratified_split(items, options);
+  const LogisticRegression regression(items.features, split.train,
+                                      {options.c, false, options.tolerance, 100});
+  const auto accuracy = [&](const std::vector<int>& labels, FitQuality& quality) {
+    const LogisticFit fit = regression.fit(picked(labels, split.train));
+    quality.add(fit);
+    std::vector<double> scores;
+    for (const std::int64_t item : split.test)
+      scores.push_back(fit.decision(items.features.row(item)));
+    return accuracy_of(scores, picked(labels, split.test));
+  };
+  ReplicaProbe probe;
+  probe.test_items = static_cast<std::int64_t>(split.test.size());
+  probe.accuracy = accuracy(items.seen, probe.quality);
+  const double right = probe.accuracy * static_cast<double>(probe.test_items);
+  probe.interval = wilson_interval(std::llround(right), probe.test_items);
+
+  std::vector<std::size_t> everyone(users.labels.size());
+  for (std::size_t user = 0; user < everyone.size(); ++user) everyone[user] = user;
+  std::vector<double> values(static_cast<std::size_t>(options.relabellings));
+  std::vector<FitQuality> qualities(values.size());
+  for_each_relabelling(users, {everyone}, options,
+                       [&](std::size_t r, const std::vector<int>& labels) {
+                         values[r] = accuracy(labels, qualities[r]);
+                       });
+  for (const FitQuality& quality : qualities) probe.quality.add(quality);
+  probe.control = control_of(std::move(values), probe.accuracy);
+  probe.selectivity = probe.accuracy - probe.control.mean;
+  return probe;
+}
+
+LeaveUsersOutProbe leave_users_out_probe(const ProbeItems& items, const ProbeOptions& options) {
+  check_options(options);
+  const Users users = users_of(items);
+  const Folds folds(items, users, options);
+  LeaveUsersOutProbe probe;
+  probe.scores = folds.scores(items.seen, probe.quality);
+  probe.accuracy = accuracy_of(probe.scores, items.seen);
+  const RankedScores ranked(probe.scores, items.seen);
+  probe.auc = ranked.auc();
+
+  const auto item_weights = [&](std::span<const double> drawn) {
+    std::vector<double> weights;
+    for (const std::size_t user : users.of_item) weights.push_back(drawn[user]);
+    return weights;
+  };
+  const Generator draws(options.seed, "probe bootstrap");  // the same users for both figures
+  probe.accuracy_interval = bootstrap_interval(
+      users.labels, options.bootstrap, draws, [&](std::span<const double> drawn) {
+        return accuracy_of(probe.scores, items.seen, item_weights(drawn));
+      });
+  probe.auc_interval = bootstrap_interval(
+      users.labels, options.bootstrap, draws,
+      [&](std::span<const double> drawn) { return ranked.auc(item_weights(drawn)); });
+
+  std::vector<double> accuracies(static_cast<std::size_t>(options.relabellings));
+  std::vector<double> aucs(accuracies.size());
+  std::vector<FitQuality> qualities(accuracies.size());
+  for_each_relabelling(users, folds.groups(), options,
+                       [&](std::size_t r, const std::vector<int>& labels) {
+                         const std::vector<double> scores = folds.scores(labels, qualities[r]);
+                         accuracies[r] = accuracy_of(scores, labels);
+                         aucs[r] = roc_auc(scores, labels);
+                       });
+  for (const FitQuality& quality : qualities) probe.quality.add(quality);
+  probe.accuracy_control = control_of(std::move(accuracies), probe.accuracy);
+  probe.auc_control = control_of(std::move(aucs), probe.auc);
+  return probe;
+}
+
+}  // namespace chainline::experiments
