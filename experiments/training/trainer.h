@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "experiments/training/samples.h"
+#include "nn/mllm.h"
+#include "nn/optimizer.h"
+#include "nn/schedule.h"
+#include "tensor/ops/cross_entropy.h"
+
+namespace chainline::experiments {
+
+enum class OptimizerKind { adamw, sgd };
+
+/// How a model is trained. Everything that the result depends on is here or in the data; the
+/// micro-batch is not among it, since every split of a batch gives the same bits.
+struct TrainingConfig {
+  std::int64_t steps = 1000;
+  std::int64_t batch = 32;
+  std::int64_t micro_batch = 32;
+  OptimizerKind optimizer = OptimizerKind::adamw;
+  double learning_rate = 1e-3;
+  double warmup = 0.03;  ///< share of the steps
+  double clip = 1.0;     ///< global norm of the gradient; 0 for none
+  double weight_decay = 0;
+  double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;  ///< of AdamW
+  double momentum = 0;                            ///< of SGD
+  Normalization normalization = Normalization::per_token;
+  std::uint64_t seed = 1;  ///< of the order of the samples
+
+  friend bool operator==(const TrainingConfig&, const TrainingConfig&) = default;
+};
+
+/// What one step did.
+struct StepRecord {
+  std::int64_t step = 0;  ///< counted from 1
+  double loss = 0;
+  double gradient_norm = 0;  ///< before clipping
+  double learning_rate = 0;
+  std::int64_t samples = 0, tokens = 0;  ///< in the batch; tokens are the labelled ones
+};
+
+/// Trains the parameters of a model that require a gradient.
+///
+///   loss = sum_b scale_b loss_b,   loss_b = the summed cross-entropy of sample b's answer tokens
+///
+/// with scale_b of the normalisation over the whole batch (cross_entropy_scale), computed in
+/// micro-batches whose gradients continue one sum.
+///
+/// Bits   the weights after step n are a function of (model, samples, config without micro_batch,
+///        n): of neither threads, nor micro-batches, nor interruptions
+class Trainer {
+ public:
+  /// Keeps references to the model and the samples.
+  ///
+  /// **Errors** ValueError for a config out of range or a model without trainable parameters.
+  Trainer(nn::Mllm& model, const Samples& samples, const TrainingConfig& config);
+
+  StepRecord step();
+  std::int64_t steps_done() const { return steps_; }
+  bool done() const { return steps_ >= config_.steps; }
+
+  /// What a checkpoint needs beside the weights.
+  std::vector<nn::NamedState> optimizer_state() const;
+  void restore(std::int64_t steps, const std::vector<nn::NamedState>& state);
+
+ private:
+  nn::Mllm& model_;
+  const Samples& samples_;
+  TrainingConfig config_;
+  std::vector<nn::NamedParameter> parameters_;
+  nn::WarmupCosine schedule_;
+  std::unique_ptr<nn::AdamW> adamw_;  // one of the two
+  std::unique_ptr<nn::Sgd> sgd_;
+  std::int64_t steps_ = 0;
+};
+
+/// The loss of some samples as part of a batch with `batch_tokens` labelled tokens and
+/// `batch_samples` samples: sum_b scale_b loss_b, a scalar with its history.
+struct BatchLoss {
+  Variable loss;
+  std::vector<double> samples;  ///< scale_b loss_b
+};
+BatchLoss loss_of(const nn::Mllm& model, const Samples& samples,
+                  const std::vector<std::int64_t>& chosen, Normalization normalization,
+                  std::int64_t batch_tokens, std::int64_t batch_samples);
+
+}  // namespace chainline::experiments

@@ -1,0 +1,47 @@
+#include "nn/linear.h"
+
+#include "autograd/ops.h"
+
+namespace chainline::nn {
+
+Linear::Linear(std::int64_t inputs, std::int64_t outputs, bool bias, DType dtype)
+    : weight_(Tensor::zeros({outputs, inputs}, dtype), true) {
+  if (bias) bias_ = Variable(Tensor::zeros({outputs}, dtype), true);
+}
+
+Variable Linear::operator()(const Variable& x) const {
+  const Variable y = linear(x, weight_, bias_);
+  if (!low_rank_) return y;
+  return y + mul_scalar(linear(linear(x, low_rank_->a), low_rank_->b), low_rank_->scale);
+}
+
+void Linear::add_low_rank(std::int64_t rank, double alpha) {
+  check<ValueError>(rank >= 1 && rank <= std::min(inputs(), outputs()),
+                    "linear: expected a rank in [1, ", std::min(inputs(), outputs()), "], got ",
+                    rank);
+  check<ValueError>(!low_rank_, "linear: it has a low-rank addition already; merge it first");
+  weight_.set_requires_grad(false);
+  if (bias_.defined()) bias_.set_requires_grad(false);
+  low_rank_ = LowRank{Variable(Tensor::zeros({rank, inputs()}, weight_.dtype()), true),
+                      Variable(Tensor::zeros({outputs(), rank}, weight_.dtype()), true),
+                      alpha / static_cast<double>(rank)};
+}
+
+void Linear::merge_low_rank() {
+  if (!low_rank_) return;
+  const NoGradGuard off;
+  const Variable sum = weight_ + mul_scalar(matmul(low_rank_->b, low_rank_->a), low_rank_->scale);
+  weight_.mutable_value().copy_from(sum.value());
+  low_rank_.reset();
+}
+
+void Linear::visit(ParameterVisitor& v) {
+  v.parameter("weight", weight_);
+  if (bias_.defined()) v.parameter("bias", bias_);
+  if (low_rank_) {
+    v.parameter("lora_A", low_rank_->a);
+    v.parameter("lora_B", low_rank_->b);
+  }
+}
+
+}  // namespace chainline::nn
