@@ -135,6 +135,7 @@ class Block {
             head_of<T>(k, b, n.group(h)).transposed(), s, keys);
     for (std::int64_t i = 0; i < queries * keys; ++i) s[i] *= scale;
     seen = {nullptr, 0, 0};
+    limits_.assign(static_cast<std::size_t>(queries), keys);
     if (!causal && !mask.defined()) return;
 
     seen_.assign(static_cast<std::size_t>(queries * keys), 0);
@@ -146,6 +147,7 @@ class Block {
       std::uint8_t* const sees = seen_.data() + i * keys;
       const std::int64_t limit =
           causal ? std::clamp<std::int64_t>(begin + i + ahead, 0, keys) : keys;
+      limits_[static_cast<std::size_t>(i)] = limit;
       std::fill_n(sees, limit, std::uint8_t{1});
       std::fill(row + limit, row + keys, hidden);
       all = all && limit == keys;
@@ -166,7 +168,9 @@ class Block {
   void exponentiate(std::int64_t i, T max) {
     T* const row = s + i * keys;
     const T shift = max == -std::numeric_limits<T>::infinity() ? T(0) : max;
-    for (std::int64_t j = 0; j < keys; ++j) row[j] = math::exp(row[j] - shift);
+    const std::int64_t limit = limits_[static_cast<std::size_t>(i)];
+    for (std::int64_t j = 0; j < limit; ++j) row[j] = math::exp(row[j] - shift);
+    std::fill(row + limit, row + keys, T(0));
   }
 
   std::int64_t queries = 0, keys = 0;
@@ -176,6 +180,7 @@ class Block {
  private:
   std::vector<T> values_;
   std::vector<std::uint8_t> seen_;
+  std::vector<std::int64_t> limits_;  // query i sees no key from limits_[i] on
 };
 
 /// A thread's memory of `size` numbers, set to zero.

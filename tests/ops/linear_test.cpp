@@ -113,6 +113,10 @@ TEST(Linear, PerSampleGradientsAddUpToTheBatchBitForBit) {
   ASSERT_EQ(biases.shape(), (Shape{4, 9}));
   Tensor weight = Tensor::zeros({9, 20}, DType::f32), bias = Tensor::zeros({9}, DType::f32);
   for (std::int64_t b = 0; b < 4; ++b) {
+    const Tensor dy = grad_y.narrow(0, b, 1);
+    EXPECT_TRUE(
+        same_bits(weights.select(0, b), ops::linear_backward_weight(dy, x.narrow(0, b, 1))));
+    EXPECT_TRUE(same_bits(biases.select(0, b), ops::linear_backward_bias(dy)));
     weight = ops::add(weight, weights.select(0, b));
     bias = ops::add(bias, biases.select(0, b));
   }
