@@ -1,0 +1,12 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace chainline::experiments {
+
+/// The subcommands of `chainline`, one file each (experiments/program/NAME.cpp). Each adds its
+/// options and its help to the program and sets what runs when it is chosen; results go to standard
+/// output, progress and messages to standard error, and errors are thrown.
+void add_inspect(CLI::App& program);
+
+}  // namespace chainline::experiments
