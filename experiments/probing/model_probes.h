@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "experiments/data/json.h"
+#include "experiments/probing/hidden.h"
+
+namespace chainline::experiments {
+
+inline constexpr const char* kUsernameQuestion = "what is the username?";
+inline constexpr const char* kUserIdQuestion = "what is the user_id of the username?";
+inline constexpr const char* kSeenQuestion = "have you seen this user before?";
+
+struct LayerProbes {
+  std::string layer;
+  ReplicaProbe replica;
+  LeaveUsersOutProbe held_out;
+  double family_p_value = 1;  // of the held-out AUC, corrected for the number of layers
+};
+
+/// Everything that is asked of one model.
+struct ModelProbes {
+  std::string question;
+  std::vector<LayerProbes> layers;
+  PromptBaseline prompt;
+  FitQuality quality;
+};
+
+/// Runs the published probe and the one that holds users out on every layer, and asks the model.
+ModelProbes probe_model(const nn::Mllm& model, const Conversation& conversation,
+                        const Tensor& images, const std::vector<ProbeView>& views,
+                        const std::string& question, const ProbeOptions& options);
+
+Json to_json(const ModelProbes& probes);
+
+}  // namespace chainline::experiments
