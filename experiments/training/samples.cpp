@@ -2,10 +2,12 @@
 
 #include <map>
 #include <mutex>
+#include <span>
 
 #include "experiments/data/image.h"
 #include "tensor/parallel.h"
 #include "tensor/random.h"
+#include "tensor/sha256.h"
 
 namespace chainline::experiments {
 namespace {
@@ -88,6 +90,22 @@ std::int64_t Samples::labelled(std::int64_t sample) const {
   std::int64_t n = 0;
   for (const std::int64_t label : tokens(sample).labels) n += label != kIgnoreIndex;
   return n;
+}
+
+std::string Samples::sha256() const {
+  Sha256 hash;
+  hash.update("chainline-samples-1 " + std::to_string(image_size_) + "\n");
+  const auto update = [&](const std::vector<std::int64_t>& values) {
+    hash.update(std::to_string(values.size()) + " ");
+    hash.update(std::as_bytes(std::span(values)));
+  };
+  for (const Tokens& tokens : tokens_) {
+    update(tokens.ids);
+    update(tokens.labels);
+  }
+  update(image_of_);
+  hash.update(std::as_bytes(std::span(pixels_)));
+  return to_hex(hash.digest());
 }
 
 Tensor Samples::images(const std::vector<std::int64_t>& samples) const {

@@ -40,6 +40,10 @@ class Samples {
   /// The cards that were drawn.
   const std::vector<LedgerLine>& cards() const { return cards_; }
 
+  /// SHA-256 (hex) of all that a training sees of the samples: tokens, labels and pixels, the cards
+  /// among them.
+  std::string sha256() const;
+
   /// The images of some samples, f32 (B, 3, S, S).
   Tensor images(const std::vector<std::int64_t>& samples) const;
   /// Their tokens side by side.

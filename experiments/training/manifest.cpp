@@ -1,0 +1,109 @@
+#include "experiments/training/manifest.h"
+
+#include <sys/utsname.h>
+
+#include <ctime>
+#include <fstream>
+#include <span>
+#include <sstream>
+#include <thread>
+
+#include "build_description.h"
+#include "experiments/training/config.h"
+#include "tensor/atomic_file.h"
+#include "tensor/parallel.h"
+#include "tensor/sha256.h"
+
+namespace chainline::experiments {
+namespace {
+
+constexpr int kSchema = 1;
+
+/// The value of a key in /proc/cpuinfo, "" where there is no such file or key.
+std::string cpu_info(const std::string& key) {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    const std::size_t colon = line.find(':');
+    if (colon == std::string::npos || line.compare(0, key.size(), key) != 0) continue;
+    if (line.find_first_not_of(" \t", key.size()) != colon) continue;
+    return colon + 2 <= line.size() ? line.substr(colon + 2) : "";
+  }
+  return "";
+}
+
+/// Those of the instruction sets that the kernels could use.
+Json instruction_sets() {
+  Json found = Json::array();
+  std::istringstream flags(cpu_info("flags"));
+  for (std::string flag; flags >> flag;) {
+    if (flag == "avx2" || flag == "fma" || flag.rfind("avx512", 0) == 0) found.push_back(flag);
+  }
+  return found;
+}
+
+}  // namespace
+
+void Manifest::set_data(const std::string& spec, const Dataset& data) {
+  data_spec = spec;
+  data_name = data.name;
+  data_licence = data.licence;
+  data_source = data.source;
+  data_sha256 = data.sha256;
+}
+
+std::string time_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  gmtime_r(&now, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return text;
+}
+
+Json build_description() {
+  return {{"version", CHAINLINE_VERSION},       {"compiler", CHAINLINE_COMPILER},
+          {"flags", CHAINLINE_COMPILE_FLAGS},   {"build_type", CHAINLINE_BUILD_TYPE},
+          {"git_commit", CHAINLINE_GIT_COMMIT}, {"git_dirty", CHAINLINE_GIT_DIRTY}};
+}
+
+Json machine_description() {
+  utsname system{};
+  uname(&system);
+  return {{"cpu", cpu_info("model name")},
+          {"instruction_sets", instruction_sets()},
+          {"processors", std::thread::hardware_concurrency()},
+          {"threads", threads()},
+          {"system", std::string(system.sysname) + " " + system.release + " " + system.machine}};
+}
+
+Json to_json(const Manifest& m) {
+  Json outputs = Json::object();
+  for (const auto& [name, path] : m.outputs) outputs[name] = sha256_file_hex(path);
+  return {{"format", "chainline manifest"},
+          {"version", kSchema},
+          {"command", m.command},
+          {"build", build_description()},
+          {"machine", machine_description()},
+          {"determinism", "exact"},  // the class of docs/numerics.md that every CPU kernel is in
+          {"seeds", m.seeds},
+          {"config", m.config},
+          {"config_sha256", hash_of(m.config)},
+          {"data",
+           {{"spec", m.data_spec},
+            {"name", m.data_name},
+            {"licence", m.data_licence},
+            {"source", m.data_source},
+            {"sha256", m.data_sha256}}},
+          {"started", m.started},
+          {"ended", time_now()},
+          {"outputs", outputs},
+          {"hashes", m.hashes},
+          {"metrics", m.metrics}};
+}
+
+void write_manifest(const std::filesystem::path& folder, const Manifest& manifest) {
+  const std::string text = to_json(manifest).dump(2) + "\n";
+  write_file_atomically(folder / "manifest.json", std::as_bytes(std::span(text)));
+}
+
+}  // namespace chainline::experiments

@@ -1,0 +1,184 @@
+#include "experiments/training/run.h"
+
+#include <chrono>
+
+#include "experiments/training/config.h"
+#include "experiments/training/fields.h"
+#include "experiments/training/log.h"
+#include "experiments/training/progress.h"
+#include "nn/checkpoint.h"
+#include "tensor/sha256.h"
+
+namespace chainline::experiments {
+namespace {
+
+constexpr const char* kFormat = "chainline training";
+constexpr std::int64_t kVersion = 1;
+constexpr const char* kPosition = "training.json";
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// All that the final weights are a function of, by name.
+Json identity_of(nn::Mllm& model, const Samples& samples, const TrainingConfig& config,
+                 const RunPlan& plan) {
+  Json identity = to_json(config);
+  identity.erase("micro_batch");
+  identity["samples_sha256"] = samples.sha256();
+  identity["first_weights_sha256"] = nn::hash_of(nn::named_parameters(model));
+  Sha256 trainable;
+  for (const nn::NamedParameter& p : nn::trainable_parameters(model)) {
+    trainable.update(p.name + "\n");
+  }
+  identity["trainable_sha256"] = to_hex(trainable.digest());
+  for (const auto& [name, text] : plan.texts) identity[name + "_sha256"] = sha256_hex(text);
+  return identity;
+}
+
+/// training.json: where a training is.
+struct Position {
+  std::int64_t steps = 0;
+  bool finished = false;
+  double seconds = 0;
+  Json identity;
+
+  std::string text() const {
+    const Json object = {{"format", kFormat},    {"version", kVersion}, {"steps_done", steps},
+                         {"finished", finished}, {"seconds", seconds},  {"identity", identity}};
+    return object.dump(2) + "\n";
+  }
+};
+
+Position position_from(const nn::Checkpoint& checkpoint, const std::filesystem::path& folder) {
+  const auto found = checkpoint.texts.find(kPosition);
+  check<FileError>(found != checkpoint.texts.end(), "training: ", folder.string(),
+                   ": the checkpoint there is not of a training, it holds no ", kPosition);
+  const std::string where = (folder / kPosition).string();
+  const Json object = parse_json(found->second, where);
+  Position position;
+  FieldReader f(object, where, true);
+  f.fixed("format", kFormat);
+  f.fixed("version", kVersion);
+  f("steps_done", position.steps);
+  f("finished", position.finished);
+  f("seconds", position.seconds);
+  check<FileError>(f.has("identity"), where, ": missing key \"identity\"");
+  position.identity = object["identity"];
+  f.finish();
+  check<FileError>(position.identity.is_object(), where, ": identity: expected an object, got ",
+                   position.identity.type_name());
+  return position;
+}
+
+void check_same(const Json& saved, const Json& wanted, const std::string& where) {
+  const auto value = [](const Json& object, const std::string& key) {
+    return object.contains(key) ? excerpt(object[key]) : std::string("nothing");
+  };
+  Json keys = saved;
+  keys.update(wanted);
+  for (const auto& item : keys.items()) {
+    const std::string& key = item.key();
+    if (saved.contains(key) && wanted.contains(key) && saved[key] == wanted[key]) continue;
+    throw FileError(where + ": " + key + ": this training has " + value(wanted, key) +
+                    ", the checkpoint has " + value(saved, key) +
+                    "; use another folder for another training");
+  }
+}
+
+/// The optimizer's tensors in the order that it wants them.
+std::vector<nn::NamedState> ordered(const std::vector<nn::NamedState>& wanted,
+                                    const nn::Checkpoint& checkpoint, const std::string& where) {
+  std::vector<nn::NamedState> state;
+  for (const nn::NamedState& s : wanted) {
+    const auto found = checkpoint.optimizer.find(s.name);
+    check<FileError>(found != checkpoint.optimizer.end(), where, ": the tensor ", s.name,
+                     " is missing");
+    check<FileError>(found->second.shape() == s.tensor.shape(), where, ": ", s.name, ": expected ",
+                     s.tensor.shape(), ", got ", found->second.shape());
+    state.push_back({s.name, found->second});
+  }
+  return state;
+}
+
+void save(nn::Mllm& model, const Trainer& trainer, const Position& position, const RunPlan& plan) {
+  nn::Checkpoint checkpoint;
+  checkpoint.model = nn::tensors_of(nn::named_parameters(model));
+  for (const nn::NamedState& s : trainer.optimizer_state()) {
+    checkpoint.optimizer[s.name] = s.tensor;
+  }
+  checkpoint.texts = plan.texts;
+  checkpoint.texts[kPosition] = position.text();
+  nn::write_checkpoint(plan.folder / "checkpoint", checkpoint);
+}
+
+void make_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  check<FileError>(!error, folder.string(), ": ", error.message());
+}
+
+}  // namespace
+
+TrainedRun train_run(nn::Mllm& model, const Samples& samples, const TrainingConfig& config,
+                     const RunPlan& plan) {
+  check<ValueError>(plan.checkpoint_every >= 1,
+                    "training: checkpoint_every: expected at least 1, got ", plan.checkpoint_every);
+  const InterruptNote interrupt;
+  const std::filesystem::path folder = plan.folder / "checkpoint";
+  make_folder(plan.folder);
+  nn::remove_leftovers(folder);
+
+  Trainer trainer(model, samples, config);
+  Position position;
+  position.identity = identity_of(model, samples, config, plan);
+  TrainedRun result;
+  if (std::filesystem::exists(folder)) {
+    const nn::Checkpoint checkpoint = nn::read_checkpoint(folder);
+    const Position saved = position_from(checkpoint, folder);
+    check_same(saved.identity, position.identity, (folder / kPosition).string());
+    check<FileError>(saved.steps >= 0 && saved.steps <= config.steps, (folder / kPosition).string(),
+                     ": steps_done: expected 0 .. ", config.steps, ", got ", saved.steps);
+    const std::vector<nn::NamedState> state =
+        ordered(trainer.optimizer_state(), checkpoint, (folder / "optimizer.safetensors").string());
+    nn::load_parameters(nn::named_parameters(model), checkpoint.model,
+                        (folder / "model.safetensors").string());
+    trainer.restore(saved.steps, state);
+    position = saved;
+    result.resumed_from = saved.steps;
+  }
+
+  if (!trainer.done()) {
+    TrainingLog log(plan.folder / "log.jsonl",
+                    {{"title", plan.title}, {"identity", position.identity}}, trainer.steps_done());
+    Progress progress(plan.title, trainer.steps_done(), config.steps);
+    while (!trainer.done()) {
+      const Clock::time_point start = Clock::now();
+      const StepRecord record = trainer.step();
+      const double seconds = seconds_since(start);
+      const double speed = static_cast<double>(record.samples) / std::max(seconds, 1e-9);
+      position.seconds += seconds;
+      position.steps = record.step;
+      position.finished = trainer.done();
+      log.write({record, speed});
+      progress.update(record.step, record.loss, speed);
+      const bool stop = interrupt.requested() && !position.finished;
+      if (stop || position.finished || record.step % plan.checkpoint_every == 0) {
+        log.sync();  // before the checkpoint, which promises these lines
+        save(model, trainer, position, plan);
+      }
+      if (stop) {
+        throw Interrupted("training: stopped after step " + std::to_string(record.step) + " of " +
+                          std::to_string(config.steps) + "; the same command goes on from there");
+      }
+    }
+  }
+  result.steps = trainer.steps_done();
+  result.seconds = position.seconds;
+  result.weights_sha256 = nn::hash_of(nn::named_parameters(model));
+  return result;
+}
+
+}  // namespace chainline::experiments

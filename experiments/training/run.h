@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "experiments/training/interrupt.h"
+#include "experiments/training/trainer.h"
+#include "nn/mllm.h"
+
+namespace chainline::experiments {
+
+/// Where a training lives and what goes into its checkpoints.
+struct RunPlan {
+  std::filesystem::path folder;
+  std::int64_t checkpoint_every = 200;       ///< steps
+  std::map<std::string, std::string> texts;  ///< model_texts(): by file name
+  std::string title = "train";               ///< of the progress line
+};
+
+/// What a call of train_run did.
+struct TrainedRun {
+  std::int64_t steps = 0;         ///< done in all
+  std::int64_t resumed_from = 0;  ///< of these, done by earlier calls
+  double seconds = 0;             ///< spent in steps, over all calls
+  std::string weights_sha256;     ///< nn::hash_of the parameters
+};
+
+/// Trains the model to the end of the configuration, or to the end of what an earlier call left:
+///
+///     folder/checkpoint   the newest weights, the optimizer's state, the texts, and training.json
+///     folder/log.jsonl    a line for each step (TrainingLog)
+///
+/// A checkpoint that is there is gone on from, if it belongs to the same training: the same
+/// configuration (micro_batch aside), samples, texts, first weights and frozen parameters. After a
+/// finished training the model has its weights at once.
+///
+/// SIGINT and SIGTERM let the step end, write a checkpoint and throw Interrupted.
+///
+/// **Errors** FileError naming the key and both values when the checkpoint is of another training,
+/// and for files that cannot be read or written; the checkpoint before is then untouched.
+/// **Bits** the final weights do not depend on interruptions, threads or micro-batches.
+TrainedRun train_run(nn::Mllm& model, const Samples& samples, const TrainingConfig& config,
+                     const RunPlan& plan);
+
+}  // namespace chainline::experiments

@@ -1,0 +1,168 @@
+// train_run: the same weights for any threads, micro-batches and interruptions, and what it refuses.
+
+#include "experiments/training/run.h"
+
+#include <sys/wait.h>
+
+#include <csignal>
+
+#include "experiments/training/log.h"
+#include "nn/checkpoint.h"
+#include "tensor/parallel.h"
+#include "tests/experiments/data/folder.h"
+#include "tests/experiments/training/tiny.h"
+
+namespace chainline::experiments {
+namespace {
+
+/// A training of the tiny model in a folder; returns what train_run did.
+struct TinyRun {
+  Dataset data = tiny_data();
+  LoadedModel model = tiny_model(data);
+  Samples samples = tiny_samples(data, model);
+  TrainingConfig config = tiny_training();
+  RunPlan plan;
+
+  explicit TinyRun(const std::filesystem::path& folder) {
+    plan.folder = folder;
+    plan.checkpoint_every = 3;
+    plan.texts = model_texts(model);
+  }
+  TrainedRun operator()() { return train_run(model.model, samples, config, plan); }
+};
+
+TEST(TrainRun, GivesTheSameWeightsForAnyThreadsAndMicroBatches) {
+  const TemporaryFolder folder;
+  const int before = threads();
+  std::string expected;
+  int runs = 0;
+  for (const int thread_count : {1, 2}) {
+    for (const std::int64_t micro_batch : {5, 1, 3}) {
+      set_threads(thread_count);
+      TinyRun run(folder / std::to_string(runs++));
+      run.config.micro_batch = micro_batch;
+      const std::string hash = run().weights_sha256;
+      if (expected.empty()) expected = hash;
+      EXPECT_EQ(hash, expected) << thread_count << " threads, micro-batches of " << micro_batch;
+    }
+  }
+  set_threads(before);
+}
+
+TEST(TrainRun, TrainsAndHashesWhatItTrained) {
+  const TemporaryFolder folder;
+  TinyRun run(folder / "a"), other(folder / "b");
+  const std::string fresh = nn::hash_of(nn::named_parameters(run.model.model));
+  const TrainedRun done = run();
+  EXPECT_NE(done.weights_sha256, fresh);
+  EXPECT_EQ(done.steps, 8);
+  EXPECT_EQ(done.resumed_from, 0);
+  other.config.seed = 2;
+  EXPECT_NE(other().weights_sha256, done.weights_sha256);
+}
+
+TEST(TrainRun, ReturnsAtOnceWithTheWeightsOfAFinishedRun) {
+  const TemporaryFolder folder;
+  TinyRun first(folder / "run"), again(folder / "run");
+  const TrainedRun done = first();
+  again.config.micro_batch = 2;
+  const TrainedRun second = again();
+  EXPECT_EQ(second.resumed_from, 8);
+  EXPECT_EQ(second.weights_sha256, done.weights_sha256);
+  EXPECT_EQ(second.seconds, done.seconds);
+}
+
+TEST(TrainRun, ResumesWhereAKilledProcessLeftIt) {
+  const TemporaryFolder folder;
+  TinyRun whole(folder / "whole"), resumed(folder / "killed");
+  const TrainedRun expected = whole();
+  // The child is killed without warning while it trains: once after its first checkpoint, so that
+  // its log is (most likely) ahead of that, and then a few times more.
+  for (int round = 0; round < 3; ++round) {
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      set_threads(1);
+      TinyRun run(folder / "killed");
+      run.plan.checkpoint_every = 1;
+      run();
+      ::_exit(0);
+    }
+    for (int wait = 0; wait < 2000; ++wait) {
+      if (std::filesystem::exists(folder / "killed" / "checkpoint")) break;
+      ::usleep(1000);
+    }
+    ::usleep(static_cast<useconds_t>(3000 * (round + 1)));
+    ::kill(child, SIGKILL);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+  }
+  const TrainedRun done = resumed();
+  EXPECT_GT(done.resumed_from, 0);
+  EXPECT_EQ(done.weights_sha256, expected.weights_sha256);
+
+  const std::vector<LogLine> a = read_log(folder / "whole" / "log.jsonl");
+  const std::vector<LogLine> b = read_log(folder / "killed" / "log.jsonl");
+  ASSERT_EQ(a.size(), 8u);
+  ASSERT_EQ(b.size(), 8u);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    EXPECT_EQ(a[i].record.loss, b[i].record.loss);
+    EXPECT_EQ(a[i].record.gradient_norm, b[i].record.gradient_norm);
+  }
+}
+
+TEST(TrainRun, CutsTheLinesThatAKilledRunWroteAfterItsCheckpoint) {
+  const TemporaryFolder folder;
+  TinyRun run(folder / "run");
+  run();
+  const std::filesystem::path path = folder / "run" / "log.jsonl";
+  { TrainingLog log(path, Json::object(), 5); }
+  EXPECT_EQ(read_log(path).size(), 5u);
+  EXPECT_EQ(refusal<FileError>([&] { TrainingLog log(path, Json::object(), 6); }),
+            path.string() + ": expected the lines of 6 steps, got 5");
+}
+
+TEST(TrainRun, StopsAtASignalWithACheckpointAndGoesOnFromIt) {
+  const TemporaryFolder folder;
+  TinyRun whole(folder / "whole"), stopped(folder / "stopped"), resumed(folder / "stopped");
+  for (TinyRun* run : {&whole, &stopped, &resumed}) {
+    run->config.steps = 60;  // long enough that the signal comes before the end
+    run->plan.checkpoint_every = 60;
+  }
+  const TrainedRun expected = whole();
+  // The signal is there before the first step ends: raised by a thread as soon as the log is.
+  std::thread sender([&] {
+    while (!std::filesystem::exists(folder / "stopped" / "log.jsonl")) ::usleep(100);
+    ::kill(::getpid(), SIGTERM);
+  });
+  const std::string sentence = refusal<Interrupted>([&] { stopped(); });
+  sender.join();
+  EXPECT_EQ(sentence.rfind("training: stopped after step ", 0), 0u) << sentence;
+  const TrainedRun done = resumed();
+  EXPECT_GT(done.resumed_from, 0);
+  EXPECT_EQ(done.weights_sha256, expected.weights_sha256);
+}
+
+TEST(TrainRun, RefusesTheCheckpointOfAnotherTraining) {
+  const TemporaryFolder folder;
+  TinyRun run(folder / "run");
+  run();
+  const std::string where = (folder / "run" / "checkpoint" / "training.json").string();
+  TinyRun faster(folder / "run");
+  faster.config.learning_rate = 0.5;
+  EXPECT_EQ(refusal<FileError>([&] { faster(); }),
+            where +
+                ": learning_rate: this training has 0.5, the checkpoint has 0.01; use another "
+                "folder for another training");
+  TinyRun other(folder / "run");
+  other.model = tiny_model(other.data, 2);
+  EXPECT_NE(refusal<FileError>([&] { other(); }).find("first_weights_sha256: this training has"),
+            std::string::npos);
+  TinyRun frozen(folder / "run");
+  nn::set_trainable(frozen.model.model, "vision_tower", false);
+  EXPECT_NE(refusal<FileError>([&] { frozen(); }).find("trainable_sha256: this training has"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace chainline::experiments
