@@ -71,15 +71,18 @@ struct Estimate {
 };
 
 /// The derivative of <v, f(x + t u)> at t = 0 by Romberg's table: column j removes the error term
-/// h^(2j). Of all entries the one that changed least from its two parents is taken.
+/// h^(2j). Of all entries the one that changed least from its two parents is taken. `reach` is how
+/// far <v, f> moves when each input is off by its own size: a result that cancelled is small, but
+/// the rounding of what it was made of is not.
 Estimate derivative(const Function& f, const std::vector<Tensor>& x, const std::vector<Tensor>& u,
-                    const std::vector<Tensor>& v, double step) {
+                    const std::vector<Tensor>& v, double step, double reach) {
   std::array<std::array<double, kLevels>, kLevels> table{};
   Estimate best{0, std::numeric_limits<double>::infinity()};
   double h = step;
   for (std::size_t i = 0; i < kLevels; ++i, h /= 2) {
     const Inner plus = along(f, x, u, v, h), minus = along(f, x, u, v, -h);
-    const double rounding = kRoundings * kUnit * (plus.magnitude + minus.magnitude) / (2 * h);
+    const double rounding =
+        kRoundings * kUnit * (plus.magnitude + minus.magnitude + 2 * reach) / (2 * h);
     table[i][0] = (plus.value - minus.value) / (2 * h);
     double power = 1;
     for (std::size_t j = 1; j <= i; ++j) {
@@ -108,14 +111,16 @@ GradientCheckOrder check_once(const Function& f, const std::vector<Tensor>& x, i
     outputs.push_back(y[i]);
     options.grad_outputs.push_back(v[i]);
   }
-  Inner backward;
+  Inner backward, reach;
   if (!outputs.empty()) {
     const Variables g = grad(outputs, leaves, options);
     for (std::size_t i = 0; i < g.size(); ++i) {
-      if (g[i].defined()) accumulate(backward, g[i].value(), u[i]);
+      if (!g[i].defined()) continue;
+      accumulate(backward, g[i].value(), u[i]);
+      accumulate(reach, g[i].value(), x[i]);
     }
   }
-  const Estimate numeric = derivative(f, x, u, v, step);
+  const Estimate numeric = derivative(f, x, u, v, step, reach.magnitude);
 
   GradientCheckOrder result;
   result.order = order;

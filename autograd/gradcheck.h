@@ -43,7 +43,8 @@ struct GradientCheck {
 ///   quotient + the rounding of backward
 ///
 /// The bound follows from the data: the truncation that the extrapolation itself shows, and
-/// 2^-53 times the magnitudes that were summed, divided by the step. A bound above 1e-6 of the
+/// 2^-53 times the magnitudes that were summed, those of the inputs times their gradients among
+/// them, divided by the step. A bound above 1e-6 of the
 /// magnitude is too blunt to tell right from wrong, and fails the check.
 ///
 /// DTypes   f64 inputs with a gradient; anything else belongs into the closure
