@@ -9,7 +9,7 @@ namespace {
 /// Dropout is linear in x, and its mask is a function of counters: the gradient is the same op.
 struct DropoutRule final : Node {
   double p = 0;
-  Generator generator{0, ""};
+  Generator generator{0, "dropout"};  // replaced when recorded
   std::uint32_t epoch = 0;
   std::vector<std::int64_t> samples;
   std::uint64_t position = 0;

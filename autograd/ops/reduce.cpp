@@ -33,8 +33,10 @@ struct CumsumRule final : Node {
   std::string_view name() const override { return "cumsum"; }
   // dx[i] = sum over j >= i of g[j] = total - (cumulative sum before i)
   Variables backward(const Variables& g, const Needs&) const override {
+    const std::int64_t n = g[0].shape()[dim];
+    if (n == 0) return {g[0]};
     const Variable up_to = cumsum(g[0], dim);
-    const Variable total = narrow(up_to, dim, g[0].shape()[dim] - 1, 1);
+    const Variable total = narrow(up_to, dim, n - 1, 1);
     return {total - up_to + g[0]};
   }
 };
