@@ -8,7 +8,7 @@
 #include <sstream>
 #include <thread>
 
-#include "build_description.h"
+#include "experiments/build_description.h"
 #include "experiments/training/config.h"
 #include "tensor/atomic_file.h"
 #include "tensor/parallel.h"
