@@ -104,5 +104,7 @@ int main(int argc, char** argv) {
     return fail(kData, e.what());
   } catch (const std::bad_alloc&) {
     return fail(kDevice, "out of memory");
+  } catch (const std::exception& e) {  // of the standard library: the file system's, mostly
+    return fail(kData, e.what());
   }
 }
