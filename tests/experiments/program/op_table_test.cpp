@@ -1,0 +1,133 @@
+#include "experiments/program/op_table.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "experiments/program/text_table.h"
+
+namespace chainline::experiments {
+namespace {
+
+std::string read(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+std::set<std::string> found(const std::string& text, const std::regex& pattern) {
+  std::set<std::string> names;
+  for (std::sregex_iterator m(text.begin(), text.end(), pattern), end; m != end; ++m) {
+    names.insert((*m)[1]);
+  }
+  return names;
+}
+
+const std::filesystem::path kSource = CHAINLINE_SOURCE_DIR;
+
+/// The declarations inside of namespace chainline::ops of a header.
+std::string ops_part(const std::string& header) {
+  const std::size_t whole = header.find("namespace chainline::ops {");
+  const std::size_t nested = header.find("namespace ops {");
+  const std::size_t begin = std::min(whole, nested);
+  if (begin == std::string::npos) return "";
+  return header.substr(begin, header.find("}  // namespace", begin) - begin);
+}
+
+std::vector<std::filesystem::path> headers() {
+  std::vector<std::filesystem::path> paths;
+  // These hold what the ops share, and declare none.
+  const std::set<std::string> shared{"along.h", "broadcast.h", "indices.h", "operand.h"};
+  for (const auto& entry : std::filesystem::directory_iterator(kSource / "tensor/ops")) {
+    const std::filesystem::path path = entry.path();
+    if (path.extension() == ".h" && shared.count(path.filename().string()) == 0) {
+      paths.push_back(path);
+    }
+  }
+  return paths;
+}
+
+/// What is in a and not in b.
+std::vector<std::string> without(const std::set<std::string>& a, const std::set<std::string>& b) {
+  std::vector<std::string> rest;
+  std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(rest));
+  return rest;
+}
+
+const std::vector<std::string> kNone;
+
+TEST(OpTable, ListsEveryDeclaredOpWithItsHeader) {
+  std::set<std::string> listed, declared;
+  for (const OpRow& op : op_table()) {
+    EXPECT_TRUE(listed.insert(op.header + " " + op.name).second) << op.name << " twice";
+  }
+  const std::regex declaration("(?:^|\n)[\\w:]+ (\\w+)\\(");
+  for (const std::filesystem::path& path : headers()) {
+    for (const std::string& name : found(ops_part(read(path)), declaration)) {
+      // A gradient is part of its op.
+      const std::string op = name.substr(0, name.find("_backward"));
+      declared.insert("tensor/ops/" + path.filename().string() + " " + op);
+    }
+  }
+  for (const char* view : {"alias", "reshape", "transpose", "permute", "broadcast_to", "patchify",
+                           "unpatchify", "to"}) {
+    declared.insert(std::string("tensor/tensor.h ") + view);
+  }
+  EXPECT_EQ(without(declared, listed), kNone);
+  EXPECT_EQ(without(listed, declared), kNone);
+}
+
+TEST(OpTable, NamesEveryKernel) {
+  std::set<std::string> listed, declared;
+  for (const OpRow& op : op_table()) listed.insert(op.kernels.begin(), op.kernels.end());
+  for (const std::filesystem::path& path : headers()) {
+    declared.merge(found(read(path), std::regex("\\{\\s*\"(\\w+)\",\\s*cpu::")));
+  }
+  EXPECT_EQ(without(declared, listed), kNone);
+  EXPECT_EQ(without(listed, declared), kNone);
+}
+
+TEST(OpTable, HasEveryOpOnTheCpu) {
+  for (const OpRow& op : op_table()) {
+    EXPECT_EQ(std::count(op.devices.begin(), op.devices.end(), "cpu"), 1) << op.name;
+  }
+}
+
+// The class of an op is the one that its contract states.
+TEST(OpTable, CallsExactWhatTheContractsCallExact) {
+  for (const OpRow& op : op_table()) {
+    EXPECT_EQ(op.bits, "exact");
+    if (op.kernels.empty()) continue;
+    EXPECT_NE(read(kSource / op.header).find("/// Bits     exact"), std::string::npos) << op.header;
+  }
+}
+
+TEST(OpTable, TellsPrimitiveAndFusedOpsApart) {
+  for (const OpRow& op : op_table()) {
+    if (op.name == "layer_norm") {
+      EXPECT_TRUE(op.differentiable && op.composed);
+      EXPECT_EQ(op.order, 3);
+    }
+    if (op.name == "argmax") {
+      EXPECT_FALSE(op.differentiable || op.composed);
+    }
+    EXPECT_EQ(op.composed, op.order == 3) << op.name;
+  }
+}
+
+TEST(TextTable, AlignsFiguresRightAndWordsLeft) {
+  EXPECT_EQ(text_table({{"op"}, {"a÷b", true}, {"verdict"}},
+                       {{"exp", "0.5", "ok"}, {"log", "12.25", ""}}),
+            "op     a÷b  verdict\n"
+            "exp    0.5  ok\n"
+            "log  12.25\n");
+}
+
+}  // namespace
+}  // namespace chainline::experiments
