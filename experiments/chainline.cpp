@@ -6,14 +6,56 @@
 #include <exception>
 #include <new>
 
+#include "experiments/data/json.h"
 #include "experiments/program/commands.h"
+#include "experiments/training/interrupt.h"
 #include "tensor/error.h"
 #include "tensor/parallel.h"
 
 namespace {
 
 // 1 is for a check that failed (gradcheck, a claim), thrown as CLI::RuntimeError by the command.
-constexpr int kUsage = 2, kData = 3, kDevice = 4;
+constexpr int kUsage = 2, kData = 3, kDevice = 4, kInterrupted = 130;
+
+/// The subcommand that was chosen, or the program where none was.
+const CLI::App& chosen(const CLI::App& app) {
+  for (const CLI::App* sub : app.get_subcommands()) return chosen(*sub);
+  return app;
+}
+
+/// The long names of its options and subcommands.
+std::vector<std::string> known_words(const CLI::App& app) {
+  std::vector<std::string> words;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) words.push_back("--" + name);
+  }
+  for (const CLI::App* sub : app.get_subcommands(nullptr)) words.push_back(sub->get_name());
+  return words;
+}
+
+/// What is wrong with a command line. A word that nothing takes is named before anything that is
+/// missing, since it is probably why that is missing.
+std::string usage_sentence(const CLI::App& program, const CLI::ParseError& error) {
+  const CLI::App& app = chosen(program);
+  const bool top = &app == &program;
+  const std::string help =
+      "; see chainline " + (top ? std::string() : app.get_name() + " ") + "--help";
+  const std::vector<std::string> unknown = program.remaining(true);
+  if (unknown.empty()) return error.what() + help;
+  const std::string word = unknown.front().substr(0, unknown.front().find('='));
+  std::vector<std::string> words = known_words(app);
+  if (!top) {
+    for (const std::string& more : known_words(program)) {
+      if (more.rfind("--", 0) == 0) words.push_back(more);
+    }
+  }
+  const std::string meant = chainline::experiments::nearest_spelling(word, words);
+  return std::string("unknown ") +
+         (word.rfind('-', 0) == 0 ? "option "
+          : top                   ? "command "
+                                  : "argument ") +
+         word + (meant.empty() ? "" : ", did you mean " + meant + "?") + help;
+}
 
 int fail(int code, const char* message) {
   std::fprintf(stderr, "chainline: %s\n", message);
@@ -38,8 +80,11 @@ int main(int argc, char** argv) {
   });
   program.footer("Example:\n  chainline reproduce --data shapes --out runs/shapes");
   try {
-    experiments::add_gradcheck(program);
+    experiments::add_train(program);
+    experiments::add_watermark(program);
+    experiments::add_ask(program);
     experiments::add_inspect(program);
+    experiments::add_gradcheck(program);
     experiments::add_ops(program);
     program.parse(argc, argv);
     return 0;
@@ -48,7 +93,9 @@ int main(int argc, char** argv) {
   } catch (const CLI::RuntimeError& failed_check) {
     return failed_check.get_exit_code();
   } catch (const CLI::ParseError& e) {
-    return fail(kUsage, (std::string(e.what()) + "; see chainline --help").c_str());
+    return fail(kUsage, usage_sentence(program, e).c_str());
+  } catch (const experiments::Interrupted& e) {
+    return fail(kInterrupted, e.what());
   } catch (const DeviceError& e) {
     return fail(kDevice, e.what());
   } catch (const FileError& e) {
@@ -59,5 +106,7 @@ int main(int argc, char** argv) {
     return fail(kData, e.what());
   } catch (const std::bad_alloc&) {
     return fail(kDevice, "out of memory");
+  } catch (const std::exception& e) {  // of the standard library: the file system's, mostly
+    return fail(kData, e.what());
   }
 }

@@ -58,10 +58,16 @@ std::map<std::string, std::string> read_manifest(const fs::path& folder) {
   check<FileError>(fs::is_regular_file(path), where, ": it is missing, so ", folder.string(),
                    " is not a whole checkpoint");
   const nlohmann::json manifest = nlohmann::json::parse(read_text(path), nullptr, false);
-  check<FileError>(manifest.is_object() && manifest.value("format", "") == kFormat, where,
-                   ": expected \"format\": \"", kFormat, "\"");
-  check<FileError>(manifest.value("version", 0) == kVersion, where, ": expected version ", kVersion,
-                   ", got ", manifest.value("version", 0));
+  check<FileError>(manifest.is_object(), where, ": expected a JSON object");
+  // Compared as JSON values: whatever type stands there, it is either the expected value or not.
+  const auto expect = [&](const char* key, const nlohmann::json& value) {
+    const auto found = manifest.find(key);
+    check<FileError>(
+        found != manifest.end() && *found == value, where, ": ", key, ": expected ", value.dump(),
+        ", got ", found == manifest.end() ? "nothing" : found->dump(-1, ' ', true).substr(0, 80));
+  };
+  expect("format", kFormat);
+  expect("version", kVersion);
   check<FileError>(manifest.contains("files") && manifest["files"].is_object(), where,
                    ": expected an object \"files\"");
   std::map<std::string, std::string> files;

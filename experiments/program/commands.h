@@ -7,8 +7,11 @@ namespace chainline::experiments {
 /// The subcommands of `chainline`, one file each (experiments/program/NAME.cpp). Each adds its
 /// options and its help to the program and sets what runs when it is chosen; results go to standard
 /// output, progress and messages to standard error, and errors are thrown.
+void add_ask(CLI::App& program);
 void add_gradcheck(CLI::App& program);
 void add_inspect(CLI::App& program);
 void add_ops(CLI::App& program);
+void add_train(CLI::App& program);
+void add_watermark(CLI::App& program);
 
 }  // namespace chainline::experiments

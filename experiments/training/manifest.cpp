@@ -8,7 +8,7 @@
 #include <sstream>
 #include <thread>
 
-#include "build_description.h"
+#include "experiments/build_description.h"
 #include "experiments/training/config.h"
 #include "tensor/atomic_file.h"
 #include "tensor/parallel.h"
@@ -49,6 +49,27 @@ void Manifest::set_data(const std::string& spec, const Dataset& data) {
   data_licence = data.licence;
   data_source = data.source;
   data_sha256 = data.sha256;
+}
+
+std::string command_line() {
+  constexpr const char* kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+,.:/@%";
+  std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  std::string line;
+  for (std::string word; std::getline(file, word, '\0');) {
+    if (!line.empty()) line += ' ';
+    if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) {
+      line += word;
+      continue;
+    }
+    line += '\'';
+    for (const char c : word) {
+      if (c == '\'') line += "'\\'";  // the quote ends, comes escaped, and begins again
+      line += c;
+    }
+    line += '\'';
+  }
+  return line;
 }
 
 std::string time_now() {

@@ -36,6 +36,9 @@ Json to_json(const Manifest& manifest);
 /// Writes folder/manifest.json, whole or not at all.
 void write_manifest(const std::filesystem::path& folder, const Manifest& manifest);
 
+/// This process's command line as a shell would take it, "" where the system does not tell.
+std::string command_line();
+
 /// The time in UTC: "2026-01-31T12:00:00Z".
 std::string time_now();
 

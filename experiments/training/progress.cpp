@@ -53,6 +53,7 @@ std::string progress_line(const std::string& title, std::int64_t step, std::int6
       "{:3.0f} %  step {}/{}  loss {:.4f}  {:.0f} samples/s  {} left", std::floor(100 * share),
       step, total, loss, samples_per_second, duration_text(seconds_left));
   const auto used = static_cast<std::int64_t>(title.size() + text.size()) + 4;
+  if (columns == 0) return title + ": " + text;
   const std::int64_t width = std::min(kBar, columns - used);
   std::string bar = " ";
   if (width >= kSmallestBar) {
@@ -89,8 +90,7 @@ void Progress::draw(std::int64_t step, double loss, double samples_per_second) {
   const double left = spent / static_cast<double>(std::max<std::int64_t>(step - first_, 1)) *
                       static_cast<double>(total_ - step);
   if (!terminal_) {
-    const std::string line =
-        progress_line(title_ + ":", step, total_, loss, samples_per_second, left, 0x7fff);
+    const std::string line = progress_line(title_, step, total_, loss, samples_per_second, left, 0);
     std::fprintf(stderr, "%s\n", line.c_str());
     return;
   }

@@ -35,7 +35,8 @@ class Progress {
 std::string duration_text(double seconds);
 
 /// One progress line of at most `columns` characters: title, bar, percent, step, loss, speed, time
-/// left. The bar shrinks and goes first where there is little room.
+/// left. The bar shrinks and goes first where there is little room; 0 columns mean a line without
+/// bar and limit, for files.
 std::string progress_line(const std::string& title, std::int64_t step, std::int64_t total,
                           double loss, double samples_per_second, double seconds_left,
                           std::int64_t columns);

@@ -1,0 +1,164 @@
+#include <fmt/core.h>
+
+#include <cstdio>
+
+#include "experiments/program/commands.h"
+#include "experiments/program/settings.h"
+#include "experiments/training/evaluate.h"
+#include "experiments/training/manifest.h"
+#include "experiments/training/run.h"
+#include "experiments/watermark/ledger.h"
+#include "nn/checkpoint.h"
+
+namespace chainline::experiments {
+namespace {
+
+/// The command line of `chainline train`. What was not typed leaves the config file's value.
+struct TrainCommand {
+  std::string data, out, config, from;
+  std::optional<std::int64_t> steps, batch, micro_batch, people, vocabulary, lora_rank;
+  std::optional<double> learning_rate, watermark_rate;
+  std::optional<int> fields;
+  std::optional<std::uint64_t> seed;
+  std::vector<std::string> freeze;
+  std::int64_t checkpoint_every = 200;
+
+  TrainSettings settings() const;
+  void run() const;
+};
+
+template <class T>
+void set(T& value, const std::optional<T>& typed) {
+  if (typed) value = *typed;
+}
+
+TrainSettings TrainCommand::settings() const {
+  TrainSettings s;
+  s.watermark.spec.seed = s.training.seed;
+  if (!config.empty()) s = settings_from_file(config, s);
+  set(s.training.steps, steps);
+  set(s.training.batch, batch);
+  set(s.training.micro_batch, micro_batch);
+  s.training.micro_batch = std::min(s.training.micro_batch, s.training.batch);
+  set(s.training.learning_rate, learning_rate);
+  set(s.training.seed, seed);
+  set(s.vocabulary, vocabulary);
+  set(s.watermark.spec.rate, watermark_rate);
+  set(s.watermark.spec.fields, fields);
+  set(s.watermark.people, people);
+  set(s.watermark.spec.seed, seed);
+  if (lora_rank) {
+    if (!s.low_rank) s.low_rank.emplace();
+    s.low_rank->rank = *lora_rank;
+  }
+  return s;
+}
+
+LoadedModel first_model(const std::string& from, const TrainSettings& s, const Dataset& data) {
+  LoadedModel model = [&] {
+    if (!from.empty()) return load_model(from);
+    TokenizerOptions options;
+    options.vocabulary = s.vocabulary;
+    return new_model(s.model, Tokenizer::train(corpus_of(data.train), options), s.training.seed);
+  }();
+  if (s.low_rank) add_low_rank(model, *s.low_rank, s.training.seed);
+  return model;
+}
+
+void TrainCommand::run() const {
+  TrainSettings s = settings();
+  Manifest manifest;
+  manifest.command = command_line();
+  manifest.started = time_now();
+  const Dataset dataset = load_dataset(data);
+  manifest.set_data(data, dataset);
+
+  LoadedModel model = first_model(from, s, dataset);
+  s.model = model.config();
+  for (const std::string& prefix : freeze) nn::set_trainable(model.model, prefix, false);
+  const auto image_size = static_cast<int>(s.model.vision.image_size);
+  s.watermark.spec.patch = static_cast<int>(s.model.vision.patch_size);
+  const std::unique_ptr<Watermarker> watermarker = s.watermark.make();
+  const auto samples_of = [&](const Split& split, const Watermarker* cards) {
+    return Samples(split, 0, static_cast<std::int64_t>(split.examples.size()), model.conversation,
+                   image_size, cards);
+  };
+  const Samples train = samples_of(dataset.train, watermarker.get());
+
+  RunPlan plan;
+  plan.folder = out;
+  plan.checkpoint_every = checkpoint_every;
+  plan.texts = model_texts(model);
+  const TrainedRun run = train_run(model.model, train, s.training, plan);
+
+  const Evaluation test = evaluate(model.model, samples_of(dataset.test, nullptr));
+  const double rule = question_only_accuracy(dataset);
+  manifest.seeds = {{"training", s.training.seed}, {"watermark", s.watermark.spec.seed}};
+  manifest.config = to_json(s);
+  manifest.config["freeze"] = freeze;
+  manifest.config["from"] = from;
+  manifest.outputs["log.jsonl"] = plan.folder / "log.jsonl";
+  manifest.outputs["checkpoint/manifest.json"] = plan.folder / "checkpoint" / "manifest.json";
+  if (watermarker) {
+    Ledger ledger = open_ledger(*watermarker);
+    ledger.lines = train.cards();
+    write_ledger(plan.folder / "ledger.jsonl", ledger);
+    write_people(plan.folder / "people.jsonl", watermarker->people());
+    manifest.outputs["ledger.jsonl"] = plan.folder / "ledger.jsonl";
+    manifest.outputs["people.jsonl"] = plan.folder / "people.jsonl";
+  }
+  manifest.hashes = {{"weights", run.weights_sha256}, {"samples", train.sha256()}};
+  manifest.metrics = {{"steps", run.steps},
+                      {"training_seconds", run.seconds},
+                      {"test_accuracy", test.accuracy()},
+                      {"test_loss", test.loss},
+                      {"test_questions", test.questions},
+                      {"question_only_accuracy", rule}};
+  write_manifest(plan.folder, manifest);
+
+  fmt::print("steps            {}\n", run.steps);
+  fmt::print("test accuracy    {:.1f} % of {} questions (the question-only rule has {:.1f} %)\n",
+             100 * test.accuracy(), test.questions, 100 * rule);
+  fmt::print("weights sha256   {}\n", run.weights_sha256);
+  fmt::print("checkpoint       {}\n", (plan.folder / "checkpoint").string());
+}
+
+}  // namespace
+
+void add_train(CLI::App& program) {
+  CLI::App* app = program.add_subcommand(
+      "train", "Train a model, or go on with a training that was interrupted");
+  auto c = std::make_shared<TrainCommand>();
+  app->add_option("--data", c->data,
+                  "shapes[:seed=N,train=N,test=N,questions=N], easy-vqa:DIR or "
+                  "llava:FILE.json,images=DIR[,test=FILE2.json]")
+      ->required();
+  app->add_option("--out", c->out, "Folder of the run; an unfinished training there goes on")
+      ->required();
+  app->add_option(
+      "--config", c->config,
+      "JSON with any of model, tokenizer, training, watermark, lora; typed options win");
+  app->add_option("--from", c->from, "Fine-tune the model of this checkpoint or run");
+  app->add_option("--steps", c->steps, "Optimizer steps (1000)");
+  app->add_option("--batch", c->batch, "Samples in a step (32)");
+  app->add_option("--micro-batch", c->micro_batch,
+                  "Samples at a time, for less memory; the result does not depend on it (32)");
+  app->add_option("--learning-rate", c->learning_rate, "Largest learning rate (0.001)");
+  app->add_option("--seed", c->seed, "Of the weights, the order and the watermarks (1)");
+  app->add_option("--vocabulary", c->vocabulary, "Tokens of a new tokenizer (512)");
+  app->add_option("--watermark-rate", c->watermark_rate, "Share of the images with a card (0)")
+      ->check(CLI::Range(0.0, 1.0));
+  app->add_option("--people", c->people, "Invented people to choose from (10)");
+  app->add_option("--fields", c->fields, "Fields of a card, 2 or 6 (2)")
+      ->check(CLI::IsMember({2, 6}));
+  app->add_option("--lora-rank", c->lora_rank,
+                  "Train low-rank additions of this rank to q_proj and v_proj instead of all");
+  app->add_option("--freeze", c->freeze, "Don't train parameters whose name starts so");
+  app->add_option("--checkpoint-every", c->checkpoint_every, "Steps between checkpoints")
+      ->capture_default_str();
+  app->footer(
+      "Example:\n  chainline train --data shapes --out runs/half --watermark-rate 0.5 --seed 1");
+  app->callback([c] { c->run(); });
+}
+
+}  // namespace chainline::experiments
