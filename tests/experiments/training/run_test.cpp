@@ -2,8 +2,6 @@
 
 #include "experiments/training/run.h"
 
-#include <sys/wait.h>
-
 #include <csignal>
 
 #include "experiments/training/log.h"
@@ -70,45 +68,6 @@ TEST(TrainRun, ReturnsAtOnceWithTheWeightsOfAFinishedRun) {
   EXPECT_EQ(second.resumed_from, 8);
   EXPECT_EQ(second.weights_sha256, done.weights_sha256);
   EXPECT_EQ(second.seconds, done.seconds);
-}
-
-TEST(TrainRun, ResumesWhereAKilledProcessLeftIt) {
-  const TemporaryFolder folder;
-  TinyRun whole(folder / "whole"), resumed(folder / "killed");
-  const TrainedRun expected = whole();
-  // The child is killed without warning while it trains: once after its first checkpoint, so that
-  // its log is (most likely) ahead of that, and then a few times more.
-  for (int round = 0; round < 3; ++round) {
-    const pid_t child = ::fork();
-    ASSERT_GE(child, 0);
-    if (child == 0) {
-      set_threads(1);
-      TinyRun run(folder / "killed");
-      run.plan.checkpoint_every = 1;
-      run();
-      ::_exit(0);
-    }
-    for (int wait = 0; wait < 2000; ++wait) {
-      if (std::filesystem::exists(folder / "killed" / "checkpoint")) break;
-      ::usleep(1000);
-    }
-    ::usleep(static_cast<useconds_t>(3000 * (round + 1)));
-    ::kill(child, SIGKILL);
-    int status = 0;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-  }
-  const TrainedRun done = resumed();
-  EXPECT_GT(done.resumed_from, 0);
-  EXPECT_EQ(done.weights_sha256, expected.weights_sha256);
-
-  const std::vector<LogLine> a = read_log(folder / "whole" / "log.jsonl");
-  const std::vector<LogLine> b = read_log(folder / "killed" / "log.jsonl");
-  ASSERT_EQ(a.size(), 8u);
-  ASSERT_EQ(b.size(), 8u);
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    EXPECT_EQ(a[i].record.loss, b[i].record.loss);
-    EXPECT_EQ(a[i].record.gradient_norm, b[i].record.gradient_norm);
-  }
 }
 
 TEST(TrainRun, CutsTheLinesThatAKilledRunWroteAfterItsCheckpoint) {

@@ -1,0 +1,282 @@
+// The program as a user meets it: sentences, exit codes, and trainings that are killed.
+
+#include <cstdint>
+#include <fstream>
+
+#include "experiments/data/image.h"
+#include "experiments/training/log.h"
+#include "nn/checkpoint.h"
+#include "tensor/sha256.h"
+#include "tests/experiments/program/process.h"
+
+namespace chainline::experiments {
+namespace {
+
+namespace fs = std::filesystem;
+using test::content_of;
+using test::Folder;
+using test::Outcome;
+using test::Process;
+
+const char* const kData = "shapes:train=12,test=4,questions=2";
+
+void write(const fs::path& path, const std::string& content) {
+  std::ofstream(path, std::ios::binary) << content;
+}
+
+/// Settings of a model that trains in milliseconds.
+std::string tiny_settings() {
+  const std::string sizes =
+      R"("hidden_size": 16, "intermediate_size": 24, "num_attention_heads": 2,
+         "num_hidden_layers": 1)";
+  return R"({"model": {"vision_config": {"image_size": 16, "patch_size": 8, )" + sizes +
+         R"(}, "text_config": {"num_key_value_heads": 1, )" + sizes +
+         R"(}}, "tokenizer": {"vocabulary": 270}, "training": {"steps": 60, "batch": 4}})";
+}
+
+/// The header of a PNG of any size, and nothing behind it.
+std::string png_header(std::uint32_t width, std::uint32_t height) {
+  const auto big_endian = [](std::uint32_t v) {
+    std::string bytes;
+    for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(v >> shift & 255);
+    return bytes;
+  };
+  const std::string chunk =
+      "IHDR" + big_endian(width) + big_endian(height) + std::string("\x08\x02\0\0\0", 5);
+  std::uint32_t crc = ~0u;
+  for (const char c : chunk) {
+    crc ^= static_cast<unsigned char>(c);
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+  }
+  return std::string("\x89PNG\r\n\x1a\n", 8) + big_endian(13) + chunk + big_endian(~crc);
+}
+
+/// Waits until the file is there; a minute at most, for a program that failed won't make it.
+void wait_for(const fs::path& path) {
+  for (int i = 0; i < 60000 && !fs::exists(path); ++i) ::usleep(1000);
+  ASSERT_TRUE(fs::exists(path)) << path;
+}
+
+/// A folder with settings and, once trained() was called, a trained model in "run".
+class Program : public testing::Test {
+ protected:
+  void SetUp() override { write(folder_ / "tiny.json", tiny_settings()); }
+
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  Outcome run(const std::vector<std::string>& arguments, rlim_t file_limit = RLIM_INFINITY) const {
+    return Process(folder_.path(), arguments, file_limit).wait();
+  }
+  std::vector<std::string> training(const std::string& out,
+                                    const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> words = {"train",    "--data",         kData, "--out", path(out),
+                                      "--config", path("tiny.json")};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+  void expect_refusal(const std::vector<std::string>& arguments, int code,
+                      const std::string& sentence) const {
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.code, code);
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_EQ(outcome.err, "chainline: " + sentence + "\n");
+  }
+  std::string weights(const std::string& out) const {
+    return sha256_file_hex(folder_ / out / "checkpoint" / "model.safetensors");
+  }
+
+  Folder folder_;
+};
+
+TEST_F(Program, NamesTheWordThatNothingTakesAndTheNearestThatIsTaken) {
+  expect_refusal({"--bogus"}, 2, "unknown option --bogus; see chainline --help");
+  expect_refusal({"trian"}, 2, "unknown command trian, did you mean train?; see chainline --help");
+  expect_refusal({"train", "--otu", "x"}, 2,
+                 "unknown option --otu, did you mean --out?; see chainline train --help");
+  expect_refusal({"ask", "--tempreature=1"}, 2,
+                 "unknown option --tempreature, did you mean --temperature?; see chainline ask "
+                 "--help");
+  expect_refusal({"train", "--thraeds", "2"}, 2,
+                 "unknown option --thraeds, did you mean --threads?; see chainline train --help");
+  expect_refusal({}, 2, "A subcommand is required; see chainline --help");
+  expect_refusal({"ask"}, 2, "--checkpoint is required; see chainline ask --help");
+}
+
+TEST_F(Program, ShowsAnExampleInEveryHelp) {
+  for (const char* command : {"train", "ask", "watermark", "inspect"}) {
+    const Outcome help = run({command, "--help"});
+    EXPECT_EQ(help.code, 0) << command;
+    EXPECT_NE(help.out.find(std::string("chainline ") + command + " "), std::string::npos);
+    EXPECT_EQ(help.err, "") << command;
+  }
+}
+
+TEST_F(Program, RefusesWhatIsNotThereOrNotWhatItShouldBe) {
+  expect_refusal({"train", "--data", "easy-vqa:" + path("nowhere"), "--out", path("out")}, 3,
+                 path("nowhere") + ": expected easy-VQA's folder, got nothing");
+  expect_refusal({"train", "--data", "shaeps", "--out", path("out")}, 2,
+                 "data: unknown data set \"shaeps\", known are "
+                 "shapes[:seed=N,train=N,test=N,questions=N], easy-vqa:DIR, "
+                 "llava:FILE.json,images=DIR[,test=FILE2.json]; did you mean \"shapes\"?");
+  expect_refusal({"ask", "--checkpoint", path("none"), "--image", "a.png", "what?"}, 3,
+                 "checkpoint: " + path("none") + ": expected a folder, found none");
+  write(folder_ / "bad.json", R"({"training": {"stepps": 3}})");
+  const Outcome unknown_key =
+      run({"train", "--data", kData, "--out", path("out"), "--config", path("bad.json")});
+  EXPECT_EQ(unknown_key.code, 3);
+  EXPECT_EQ(unknown_key.err.rfind("chainline: " + path("bad.json") +
+                                      ": training: unknown key \"stepps\", known keys are ",
+                                  0),
+            0u)
+      << unknown_key.err;
+  EXPECT_NE(unknown_key.err.find("did you mean \"steps\"?\n"), std::string::npos);
+  EXPECT_FALSE(fs::exists(folder_ / "out"));
+}
+
+TEST_F(Program, RefusesPicturesThatAreCutOrTooLargeOrOutsideOfTheirFolder) {
+  ASSERT_EQ(run(training("run", {"--steps", "1"})).code, 0);
+  const auto ask = [&](const std::string& image) {
+    return std::vector<std::string>{"ask",     "--checkpoint", path("run"),
+                                    "--image", path(image),    "what?"};
+  };
+  const std::vector<std::byte> png = encode_png(make_image(20, 20, {1, 2, 3}));
+  const std::string whole = test::text_of(png);
+  write(folder_ / "whole.png", whole);
+  EXPECT_EQ(run(ask("whole.png")).code, 0);
+
+  write(folder_ / "cut.png", whole.substr(0, whole.size() / 2));
+  const Outcome cut = run(ask("cut.png"));
+  EXPECT_EQ(cut.code, 3);
+  EXPECT_EQ(cut.out, "");
+  EXPECT_EQ(cut.err.rfind("chainline: " + path("cut.png") + ": ", 0), 0u) << cut.err;
+  EXPECT_EQ(std::count(cut.err.begin(), cut.err.end(), '\n'), 1) << cut.err;
+
+  write(folder_ / "huge.png", png_header(60000, 60000));
+  const Outcome huge = run(ask("huge.png"));
+  EXPECT_EQ(huge.code, 3);
+  EXPECT_NE(huge.err.find("60000"), std::string::npos) << huge.err;
+
+  fs::create_directories(folder_ / "images");
+  fs::create_symlink(folder_ / "whole.png", folder_ / "images" / "link.png");
+  for (const std::string& image :
+       {std::string("../whole.png"), path("whole.png"), std::string("link.png")}) {
+    write(folder_ / "data.json",
+          R"([{"id": "1", "image": ")" + image +
+              R"(", "conversations": [{"from": "human", "value": "<image>\nwhat?"},
+                                      {"from": "gpt", "value": "red"}]}])");
+    const Outcome outside = run(
+        {"train", "--data",
+         "llava:" + path("data.json") + ",images=" + path("images") + ",test=" + path("data.json"),
+         "--out", path("out")});
+    EXPECT_EQ(outside.code, 3) << image;
+    EXPECT_EQ(std::count(outside.err.begin(), outside.err.end(), '\n'), 1) << outside.err;
+    EXPECT_NE(outside.err.find(image), std::string::npos) << outside.err;
+  }
+}
+
+TEST_F(Program, RefusesACheckpointThatWasCutInHalf) {
+  ASSERT_EQ(run(training("run", {"--steps", "1"})).code, 0);
+  const fs::path model = folder_ / "run" / "checkpoint" / "model.safetensors";
+  fs::resize_file(model, fs::file_size(model) / 2);
+  const Outcome outcome = run({"ask", "--checkpoint", path("run"), "--image", "a.png", "what?"});
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_EQ(
+      outcome.err.rfind("chainline: checkpoint: " + model.string() + ": expected SHA-256 ", 0), 0u)
+      << outcome.err;
+  EXPECT_EQ(run(training("run", {"--steps", "1"})).code, 3);
+}
+
+TEST_F(Program, KeepsTheOldCheckpointWhenTheDiskIsFull) {
+  ASSERT_EQ(run(training("whole")).code, 0);
+  Process first(folder_.path(), training("run", {"--checkpoint-every", "1"}));
+  wait_for(folder_ / "run" / "checkpoint");
+  first.signal(SIGKILL);
+  first.wait();
+  const std::string before = weights("run");
+  const Outcome full = run(training("run"), 40000);  // the model has some 65,000 bytes
+  EXPECT_EQ(full.code, 3);
+  EXPECT_NE(full.err.find("File too large"), std::string::npos) << full.err;
+  EXPECT_EQ(weights("run"), before);
+  EXPECT_NO_THROW(nn::read_checkpoint(folder_ / "run" / "checkpoint"));
+  EXPECT_EQ(run(training("run")).code, 0);
+  EXPECT_EQ(weights("run"), weights("whole"));
+}
+
+TEST_F(Program, EndsWithTheSameWeightsWhenItIsKilledAndResumed) {
+  ASSERT_EQ(run(training("whole", {"--threads", "1"})).code, 0);
+  // Killed three times, each time at another place of the loop.
+  int kills = 0;
+  for (int round = 0; round < 3; ++round) {
+    Process process(folder_.path(), training("killed", {"--checkpoint-every", "1"}));
+    wait_for(folder_ / "killed" / "checkpoint");
+    ::usleep(static_cast<useconds_t>(7000 + 5000 * round));
+    process.signal(SIGKILL);
+    kills += process.wait().code == -SIGKILL;
+  }
+  EXPECT_GT(kills, 0);
+  const Outcome resumed = run(training("killed", {"--threads", "2", "--micro-batch", "3"}));
+  EXPECT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_EQ(weights("killed"), weights("whole"));
+  const std::vector<LogLine> a = read_log(folder_ / "whole" / "log.jsonl");
+  const std::vector<LogLine> b = read_log(folder_ / "killed" / "log.jsonl");
+  ASSERT_EQ(a.size(), 60u);
+  ASSERT_EQ(b.size(), 60u);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    EXPECT_EQ(a[i].record.loss, b[i].record.loss) << i;
+    EXPECT_EQ(a[i].record.gradient_norm, b[i].record.gradient_norm) << i;
+  }
+}
+
+TEST_F(Program, StopsAtCtrlCWithACheckpointAndCode130) {
+  ASSERT_EQ(run(training("whole", {"--steps", "400"})).code, 0);
+  const auto arguments = training("run", {"--steps", "400", "--checkpoint-every", "400"});
+  Process process(folder_.path(), arguments);
+  wait_for(folder_ / "run" / "log.jsonl");
+  process.signal(SIGINT);
+  const Outcome stopped = process.wait();
+  EXPECT_EQ(stopped.code, 130);
+  EXPECT_NE(stopped.err.find("chainline: training: stopped after step "), std::string::npos);
+  EXPECT_TRUE(fs::exists(folder_ / "run" / "checkpoint"));
+  EXPECT_EQ(run(arguments).code, 0);
+  EXPECT_EQ(weights("run"), weights("whole"));
+}
+
+TEST_F(Program, TrainsAsksMarksAndInspects) {
+  const Outcome trained = run(training("run", {"--steps", "2", "--watermark-rate", "0.5"}));
+  EXPECT_EQ(trained.code, 0) << trained.err;
+  EXPECT_NE(trained.out.find("weights sha256   "), std::string::npos) << trained.out;
+  for (const char* name : {"manifest.json", "log.jsonl", "ledger.jsonl", "people.jsonl"}) {
+    EXPECT_TRUE(fs::exists(folder_ / "run" / name)) << name;
+  }
+  const Outcome marked = run({"watermark", "--data", kData, "--out", path("marked")});
+  EXPECT_EQ(marked.code, 0) << marked.err;
+  const std::vector<std::string> ask = {"ask",
+                                        "--checkpoint",
+                                        path("run"),
+                                        "--image",
+                                        path("marked/images/000000.png"),
+                                        "what color is the circle?"};
+  const Outcome answer = run(ask);
+  EXPECT_EQ(answer.code, 0) << answer.err;
+  EXPECT_EQ(run(ask).out, answer.out);
+  const Outcome shown = run({"inspect", path("run")});
+  EXPECT_EQ(shown.code, 0) << shown.err;
+  EXPECT_NE(shown.out.find("language_model.lm_head.weight"), std::string::npos);
+  EXPECT_NE(shown.out.find("weights   sha256 " + weights("run")), std::string::npos);
+  EXPECT_EQ(run({"inspect", "machine"}).code, 0);
+  EXPECT_EQ(run({"inspect", path("run/checkpoint/tokenizer.json")}).code, 0);
+
+  // Fine-tuning from it trains the low-rank additions alone; the result can be asked.
+  const Outcome tuned =
+      run(training("lora", {"--steps", "2", "--from", path("run"), "--lora-rank", "2"}));
+  EXPECT_EQ(tuned.code, 0) << tuned.err;
+  std::vector<std::string> ask_tuned = ask;
+  ask_tuned[2] = path("lora");
+  EXPECT_EQ(run(ask_tuned).code, 0);
+  const auto before = nn::read_checkpoint(folder_ / "run" / "checkpoint").model;
+  const auto after = nn::read_checkpoint(folder_ / "lora" / "checkpoint").model;
+  EXPECT_EQ(after.size(), before.size() + 8);
+  for (const auto& [name, tensor] : before) EXPECT_TRUE(same_bits(tensor, after.at(name))) << name;
+}
+
+}  // namespace
+}  // namespace chainline::experiments
