@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <iterator>
+#include <map>
 
 #include "experiments/data/json.h"
 #include "experiments/data/loaders.h"
@@ -187,6 +188,28 @@ double question_only_accuracy(const Dataset& data) {
     }
   check<ValueError>(asked > 0, "question_only_accuracy: test: expected questions, got none");
   return static_cast<double>(right) / static_cast<double>(asked);
+}
+
+Split as_conversations(const Split& split, std::int64_t max_turns) {
+  check<ValueError>(max_turns >= 1, "as_conversations: expected at least 1 turn, got ", max_turns);
+  Split joined;
+  joined.images = split.images;
+  std::map<std::int64_t, std::size_t> open;  // by image: the conversation that has room
+  for (const Example& example : split.examples) {
+    const auto at = open.find(example.image);
+    const std::size_t turns = example.turns.size();
+    if (at == open.end() ||
+        joined.examples[at->second].turns.size() + turns > static_cast<std::size_t>(max_turns)) {
+      open[example.image] = joined.examples.size();
+      joined.examples.push_back(example);
+    } else {
+      Example& conversation = joined.examples[at->second];
+      conversation.turns.insert(conversation.turns.end(), example.turns.begin(),
+                                example.turns.end());
+      conversation.kind.clear();
+    }
+  }
+  return joined;
 }
 
 }  // namespace chainline::experiments

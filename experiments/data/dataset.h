@@ -71,6 +71,13 @@ Dataset load_dataset(const std::string& spec);
 /// does not show, and one item can be checked against the list without the others.
 std::string dataset_sha256(const Dataset& data);
 
+/// The same questions as conversations: the examples of one image in their order, joined into
+/// examples of at most `max_turns` turns, as LLaVA's own data have them. An image is then encoded
+/// once for several questions. A joined example has the id of its first and no kind.
+///
+/// **Errors** ValueError for max_turns below 1.
+Split as_conversations(const Split& split, std::int64_t max_turns);
+
 /// The answer that the training split gives most often to each question text (of equally frequent
 /// ones, the answer seen first). The empty question stands for all others: the most frequent
 /// answer of all.

@@ -248,5 +248,22 @@ TEST(DatasetSha256, ShowsEveryChangeOfContentAndNothingElse) {
   EXPECT_NE(load_dataset(spec).sha256, answer);
 }
 
+TEST(Conversations, JoinTheQuestionsOfAnImageUpToALimit) {
+  Split split;
+  for (const std::int64_t image : {4, 7, 4, 4, 7}) {
+    const std::string n = std::to_string(split.examples.size());
+    split.examples.push_back({"id" + n, image, {{"q" + n, "a" + n}}, "color"});
+  }
+  const Split joined = as_conversations(split, 2);
+  ASSERT_EQ(joined.examples.size(), 3u);
+  EXPECT_EQ(joined.examples[0].id, "id0");
+  ASSERT_EQ(joined.examples[0].turns.size(), 2u);
+  EXPECT_EQ(joined.examples[0].turns[1].question, "q2");
+  EXPECT_EQ(joined.examples[1].turns[1].answer, "a4");
+  EXPECT_EQ(joined.examples[2].id, "id3");
+  EXPECT_EQ(joined.examples[2].turns.size(), 1u);
+  EXPECT_THROW(as_conversations(split, 0), ValueError);
+}
+
 }  // namespace
 }  // namespace chainline::experiments
