@@ -102,6 +102,19 @@ TEST(TrainRun, StopsAtASignalWithACheckpointAndGoesOnFromIt) {
   EXPECT_EQ(done.weights_sha256, expected.weights_sha256);
 }
 
+TEST(TrainRun, LeavesFrozenParametersAsTheyWere) {
+  const TemporaryFolder folder;
+  TinyRun run(folder / "run");
+  nn::set_trainable(run.model.model, "vision_tower", false);
+  LoadedModel before = tiny_model(run.data);
+  run();
+  const auto a = nn::tensors_of(nn::named_parameters(before.model));
+  for (const auto& [name, tensor] : nn::tensors_of(nn::named_parameters(run.model.model))) {
+    const bool frozen = name.rfind("vision_tower", 0) == 0;
+    EXPECT_EQ(same_bits(tensor, a.at(name)), frozen) << name;
+  }
+}
+
 TEST(TrainRun, RefusesTheCheckpointOfAnotherTraining) {
   const TemporaryFolder folder;
   TinyRun run(folder / "run");
