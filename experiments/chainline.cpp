@@ -80,7 +80,10 @@ int main(int argc, char** argv) {
   });
   program.footer("Example:\n  chainline reproduce --data shapes --out runs/shapes");
   try {
+    experiments::add_reproduce(program);
     experiments::add_train(program);
+    experiments::add_probe(program);
+    experiments::add_gradients(program);
     experiments::add_watermark(program);
     experiments::add_ask(program);
     experiments::add_inspect(program);

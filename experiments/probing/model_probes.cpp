@@ -53,6 +53,8 @@ ModelProbes probe_model(const nn::Mllm& model, const Conversation& conversation,
   const HiddenStates states = hidden_states(model, conversation, images, views, question);
   ModelProbes result;
   result.question = question;
+  result.seen = states.seen;
+  result.users = states.users;
   std::vector<double> observed;
   std::vector<std::vector<double>> controls;
   for (std::size_t l = 0; l < states.layers.size(); ++l) {
@@ -77,6 +79,11 @@ Json to_json(const ModelProbes& probes) {
   for (const LayerProbes& layer : probes.layers) layers.push_back(to_json(layer));
   return {{"question", probes.question},
           {"layers", layers},
+          {"primary",
+           {{"layer", probes.layers.back().layer},
+            {"scores", probes.layers.back().held_out.scores},
+            {"seen", probes.seen},
+            {"users", probes.users}}},
           {"prompt",
            {{"question", probes.prompt.question},
             {"accuracy", probes.prompt.accuracy},

@@ -23,6 +23,8 @@ struct LayerProbes {
 struct ModelProbes {
   std::string question;
   std::vector<LayerProbes> layers;
+  std::vector<int> seen;            // (views)
+  std::vector<std::int64_t> users;  // (views)
   PromptBaseline prompt;
   FitQuality quality;
 };
@@ -32,6 +34,8 @@ ModelProbes probe_model(const nn::Mllm& model, const Conversation& conversation,
                         const Tensor& images, const std::vector<ProbeView>& views,
                         const std::string& question, const ProbeOptions& options);
 
+/// Every figure; under "primary" the held-out decisions on each view by the last layer, the one
+/// chosen beforehand for comparing models, with the views' labels and users.
 Json to_json(const ModelProbes& probes);
 
 }  // namespace chainline::experiments

@@ -1,0 +1,56 @@
+#include <fmt/core.h>
+
+#include <memory>
+
+#include "experiments/program/commands.h"
+#include "experiments/program/measure_options.h"
+#include "experiments/reproduce/measure.h"
+
+namespace chainline::experiments {
+namespace {
+
+std::string number(const Json& value) {
+  return value.is_number() ? fmt::format("{:.4f}", value.get<double>()) : "-";
+}
+
+void print(const Json& points) {
+  fmt::print("{:<18} {:>5}  {:>8} {:>19}  {:>10}  {:>11}\n", "part", "batch", "cosine",
+             "95 % interval", "norm ratio", "other batch");
+  for (const Json& p : points) {
+    const Json& cosine = p.at("cosine");
+    fmt::print("{:<18} {:>5}  {:>8} {:>8} to {:>7}  {:>10}  {:>11}\n",
+               p.at("group").get<std::string>(), p.at("batch_size").get<std::int64_t>(),
+               number(cosine.at("mean")), number(cosine.at("low")), number(cosine.at("high")),
+               number(p.at("norm_ratio").at("mean")), number(p.at("other_batch").at("mean")));
+  }
+}
+
+}  // namespace
+
+void add_gradients(CLI::App& program) {
+  CLI::App* c = program.add_subcommand(
+      "gradients", "Compare the gradients of clean and watermarked batches at a model's weights");
+  auto o = std::make_shared<MeasureOptions>();
+  GradientOptions& gradients = o->numbers.gradients;
+  o->add_to(*c);
+  c->add_option("--batch-sizes", gradients.batch_sizes, "Sizes of the batches [1,4,16,64]")
+      ->delimiter(',');
+  c->add_option("--batches", gradients.batches, "Disjoint batches of each size")
+      ->capture_default_str();
+  c->add_option("--bootstrap", gradients.bootstrap, "Replicates for the intervals")
+      ->capture_default_str();
+  c->footer("Example:\n  chainline gradients --checkpoint out/shapes/base --data shapes");
+  c->callback([o] {
+    LoadedModel model = load_model(o->checkpoint);
+    const Dataset data = load_dataset(data_at_scale(o->data, o->numbers.scale));
+    GradientOptions options = o->numbers.gradients;
+    options.seed = o->numbers.seed;
+    const Json points =
+        measure_gradients(model, data.test, PeoplePool(o->numbers.people, o->numbers.seed),
+                          o->watermark(model.config().vision.patch_size), options);
+    print(points);
+    o->save(points);
+  });
+}
+
+}  // namespace chainline::experiments

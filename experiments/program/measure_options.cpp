@@ -1,0 +1,36 @@
+#include "experiments/program/measure_options.h"
+
+#include "experiments/reproduce/stage.h"
+
+namespace chainline::experiments {
+
+void MeasureOptions::add_to(CLI::App& command) {
+  command
+      .add_option("--checkpoint", checkpoint, "Checkpoint, or the folder of the run that made it")
+      ->required();
+  command.add_option("--data", data, "Data whose test split is used")->capture_default_str();
+  command.add_option("--seed", numbers.seed, "Of the people, the images and all else")
+      ->capture_default_str();
+  command.add_option("--people", numbers.people, "Invented people, half of them seen in training")
+      ->capture_default_str();
+  command.add_option("--json", json, "Write every number to this file");
+}
+
+WatermarkSpec MeasureOptions::watermark(std::int64_t patch) const {
+  WatermarkSpec spec = numbers.watermark;
+  spec.seed = numbers.seed;
+  spec.patch = static_cast<int>(patch);
+  return spec;
+}
+
+void MeasureOptions::save(const Json& result) const {
+  if (!json.empty()) write_json(json, result);
+}
+
+std::string join(const std::vector<std::int64_t>& numbers) {
+  std::string text;
+  for (const std::int64_t n : numbers) text += (text.empty() ? "" : ",") + std::to_string(n);
+  return text;
+}
+
+}  // namespace chainline::experiments

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "experiments/data/json.h"
+#include "experiments/reproduce/defaults.h"
+
+namespace chainline::experiments {
+
+/// What `chainline gradients` and `chainline probe` have in common: the model, the data whose test
+/// split is used, the people, and where the numbers go.
+struct MeasureOptions {
+  std::string checkpoint, data = "shapes", json;
+  ReproduceOptions numbers = cpu_defaults();
+
+  void add_to(CLI::App& command);
+  WatermarkSpec watermark(std::int64_t patch) const;
+  /// Writes the result where --json says, if it says so.
+  void save(const Json& result) const;
+};
+
+/// "1,4,16".
+std::string join(const std::vector<std::int64_t>& numbers);
+
+}  // namespace chainline::experiments
