@@ -21,6 +21,14 @@ Json claim(const char* id, const char* text, std::string measured, const char* v
 std::string percent(double share) { return fmt::format("{:.1f} %", 100 * share); }
 std::string points(double share) { return fmt::format("{:+.1f}", 100 * share); }
 
+/// Whether the clean run knows more than the questions alone give away.
+bool sees(const Json& results) {
+  for (const Json& model : results.at("models"))
+    if (model.at("run") == run_name(0))
+      return model.at("interval")[0] > results.at("question_only").at("accuracy");
+  return false;
+}
+
 /// K1: the two one-sided tests at 5 % are the question whether the 90 % interval is inside.
 Json utility(const Json& results, const ReproduceOptions& options) {
   const char* text = "watermarks at any rate leave the task skill unchanged";
@@ -39,6 +47,11 @@ Json utility(const Json& results, const ReproduceOptions& options) {
   }
   if (differences.empty())
     return claim("K1", text, "no run to compare", "not tested", "it needs rate 0 and another rate");
+  if (!sees(results))
+    return claim(
+        "K1", text, measured, "not tested",
+        "the clean run answers no better than the question-only rule: there is no skill to "
+        "lose");
   const std::string bound = fmt::format("{:.0f}", 100 * margin);
   if (all_within)
     return claim("K1", text, measured, "supported",
@@ -50,7 +63,7 @@ Json utility(const Json& results, const ReproduceOptions& options) {
                "the intervals are wider than the margin of " + bound + " point");
 }
 
-Json gradients(const Json& results) {
+Json gradients(const Json& results, const ReproduceOptions& options) {
   const char* text = "watermarks change the gradient of a batch";
   std::string measured;
   bool below = true, above_noise = true;
@@ -61,9 +74,13 @@ Json gradients(const Json& results) {
       const double other = p.at("other_batch").at("mean");
       below = below && high < 1;
       above_noise = above_noise && cosine > other;
+      const std::int64_t size = p.at("batch_size");
+      if (size != options.gradients.batch_sizes.front() &&
+          size != options.gradients.batch_sizes.back())
+        continue;
       measured += fmt::format("{}{}, batch {}: cosine {:.3f} (two clean batches {:.3f})",
                               measured.empty() ? "" : "; ", model.at("title").get<std::string>(),
-                              p.at("batch_size").get<std::int64_t>(), cosine, other);
+                              size, cosine, other);
     }
   }
   return claim(
@@ -170,8 +187,8 @@ Json auc_difference(const Json& a, const Json& b, std::int64_t bootstrap, std::u
 }
 
 Json judge_claims(const Json& results, const ReproduceOptions& options) {
-  return Json::array({utility(results, options), gradients(results), separation(results, options),
-                      prompting(results, options)});
+  return Json::array({utility(results, options), gradients(results, options),
+                      separation(results, options), prompting(results, options)});
 }
 
 }  // namespace chainline::experiments

@@ -1,5 +1,7 @@
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "experiments/reproduce/findings.h"
 #include "experiments/reproduce/result_report.h"
 
@@ -69,41 +71,50 @@ LineChart by_layer(const std::vector<const Json*>& models, const ProbeKind& kind
   return chart;
 }
 
-Table table_of(const std::vector<const Json*>& models) {
+std::string range(const Json& interval, int digits, double factor) {
+  return fmt::format("({:.{}f} to {:.{}f})", factor * interval[0].get<double>(), digits,
+                     factor * interval[1].get<double>(), digits);
+}
+
+Table accuracy_table(const std::vector<const Json*>& models) {
   Table table;
   table.columns = {{"Model", false},
-                   {"Replica, last layer", true},
-                   {"Same, people relabelled", true},
-                   {"Held out, last layer", true},
-                   {"AUC, last layer", true},
-                   {"Same, people relabelled", true},
-                   {"p", true},
-                   {"Smallest p of all layers, corrected", true},
-                   {"Asked", true},
-                   {"Asked, AUC", true}};
-  const auto range = [](const Json& i, int digits, double factor) {
-    return fmt::format("({:.{}f} to {:.{}f})", factor * i[0].get<double>(), digits,
-                       factor * i[1].get<double>(), digits);
-  };
+                   {"Replica", true},
+                   {"Replica, relabelled", true},
+                   {"People held out", true},
+                   {"Asked", true}};
   for (const Json* model : models) {
     const Json& last = model->at("layers").back();
     const Json &replica = last.at("replica"), &held = last.at("leave_users_out"),
                &prompt = model->at("prompt");
-    double smallest = 1;
-    for (const Json& layer : model->at("layers"))
-      smallest = std::min(smallest, layer.at("leave_users_out").at("family_p_value").get<double>());
     table.rows.push_back(
         {title_of(*model),
          percent(replica.at("accuracy")) + " " + range(replica.at("interval"), 1, 100),
          percent(replica.at("control").at("mean")),
          percent(held.at("accuracy")) + " " + range(held.at("accuracy_interval"), 1, 100),
-         fmt::format("{:.3f} {}", held.at("auc").get<double>(),
-                     range(held.at("auc_interval"), 3, 1)),
-         fmt::format("{:.3f}", held.at("auc_control").at("mean").get<double>()),
-         fmt::format("{:.3f}", held.at("auc_control").at("p_value").get<double>()),
-         fmt::format("{:.3f}", smallest),
-         percent(prompt.at("accuracy")) + " " + range(prompt.at("accuracy_interval"), 1, 100),
-         fmt::format("{:.3f}", prompt.at("auc").get<double>())});
+         percent(prompt.at("accuracy")) + " " + range(prompt.at("accuracy_interval"), 1, 100)});
+  }
+  return table;
+}
+
+Table auc_table(const std::vector<const Json*>& models) {
+  Table table;
+  table.columns = {{"Model", false}, {"AUC, people held out", true},     {"Relabelled", true},
+                   {"p", true},      {"Smallest p of all layers", true}, {"AUC, asked", true}};
+  for (const Json* model : models) {
+    const Json& held = model->at("layers").back().at("leave_users_out");
+    const Json& prompt = model->at("prompt");
+    double smallest = 1;
+    for (const Json& layer : model->at("layers"))
+      smallest = std::min(smallest, layer.at("leave_users_out").at("family_p_value").get<double>());
+    table.rows.push_back({title_of(*model),
+                          fmt::format("{:.3f} ", held.at("auc").get<double>()) +
+                              range(held.at("auc_interval"), 3, 1),
+                          fmt::format("{:.3f}", held.at("auc_control").at("mean").get<double>()),
+                          fmt::format("{:.3f}", held.at("auc_control").at("p_value").get<double>()),
+                          fmt::format("{:.3f}", smallest),
+                          fmt::format("{:.3f} ", prompt.at("auc").get<double>()) +
+                              range(prompt.at("auc_interval"), 3, 1)});
   }
   return table;
 }
@@ -138,8 +149,9 @@ Section probes(const Json& results, const ReproduceOptions& options) {
       "and unseen ones, and on other images. What helps it must be common to all seen people.",
       "Asked is the model itself: how much likelier it finds yes than no as an answer to `" +
           std::string(kSeenQuestion) + "`, cut at the median."};
-  const std::string command =
-      measuring_command("probe", results.at("probes").back().at("run"), options);
+  std::vector<std::string> runs;
+  for (const Json& model : results.at("models")) runs.push_back(model.at("run"));
+  const std::string command = measuring_command("probe", runs, options);
   for (std::size_t q = 0; q < options.probe_questions.size(); ++q) {
     const std::string& question = options.probe_questions[q];
     std::vector<const Json*> models;
@@ -163,13 +175,17 @@ Section probes(const Json& results, const ReproduceOptions& options) {
             " Whiskers: 95 % from drawing people anew; they leave out how the fits themselves vary "
             "and are too narrow by up to a half.",
         command, by_layer(models, kHeldOut)));
+    section.figures.push_back(figure("probe-accuracy" + suffix,
+                                     "Both probes at the last layer, and the question put",
+                                     "The last layer was chosen before looking. In brackets 95 %.",
+                                     command, accuracy_table(models)));
     section.figures.push_back(figure(
-        "probe-table" + suffix, "Both probes and the question put to the model",
-        fmt::format("p: share of {} relabellings of the people that do as well or better. "
-                    "Corrected: for the number of layers, by the largest over them. The last "
-                    "layer was chosen before looking.",
+        "probe-auc" + suffix, "How well seen and unseen people can be ranked",
+        fmt::format("The area under the ROC curve; 0.5 is chance. p: share of {} relabellings of "
+                    "the people that do as well or better at the last layer. Smallest p: over all "
+                    "layers, corrected for their number by the largest of each relabelling.",
                     options.probes.relabellings),
-        command, table_of(models)));
+        command, auc_table(models)));
   }
   return section;
 }

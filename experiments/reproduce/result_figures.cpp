@@ -148,10 +148,12 @@ Section gradients(const Json& results, const ReproduceOptions& options) {
   for (const std::int64_t b : options.gradients.batch_sizes)
     by_size.x.names.push_back(std::to_string(b));
   std::vector<Figure> parts;
+  std::vector<std::string> runs;
   Table ratios;
   ratios.columns = {{"Part", false}};
   for (const Json& model : results.at("gradients")) {
     const std::string title = model.at("title"), run = model.at("run");
+    runs.push_back(run);
     Series versions, others;
     versions.name = title + ", watermark";
     others.name = title + ", other batch";
@@ -191,23 +193,24 @@ Section gradients(const Json& results, const ReproduceOptions& options) {
     by_size.series.push_back(std::move(versions));
     by_size.series.push_back(std::move(others));
     parts.push_back(figure(
-        "gradients-" + run, "Cosine of clean and watermarked gradient, part by part, at " + title,
+        "gradients-" + run,
+        "Cosine of clean and watermarked gradient, part by part, " +
+            std::string(run == "base" ? "of the base" : "after fine-tuning on clean images"),
         std::string(kPlaces) +
             "; proj the projector, emb the token embeddings, head the output layer. Whiskers: 95 "
             "% from drawing batches anew.",
-        measuring_command("gradients", run, options), std::move(by_part)));
+        measuring_command("gradients", {run}, options), std::move(by_part)));
   }
-  const std::string first = results.at("gradients")[0].at("run");
   section.figures.push_back(
       figure("gradients-by-size", "Cosine of the whole gradient by batch size",
              fmt::format("Means over {} disjoint batches of each size; whiskers: 95 % from drawing "
                          "batches anew.",
                          options.gradients.batches),
-             measuring_command("gradients", first, options), std::move(by_size)));
+             measuring_command("gradients", runs, options), std::move(by_size)));
   for (Figure& f : parts) section.figures.push_back(std::move(f));
   section.figures.push_back(figure(
       "gradient-norms", "Length of the watermarked gradient, clean = 1", "Means over the batches.",
-      measuring_command("gradients", first, options), std::move(ratios)));
+      measuring_command("gradients", runs, options), std::move(ratios)));
   return section;
 }
 

@@ -103,7 +103,7 @@ Section what_was_run(const Json& results, const ReproduceOptions& options,
               : std::string("Fine-tuning moves all weights."))};
   Table table;
   table.columns = {{"Run", false},      {"Steps", true},         {"Batch", true},
-                   {"Questions", true}, {"Marked images", true}, {"SHA-256 of the weights", false}};
+                   {"Questions", true}, {"Marked images", true}, {"SHA-256 of the weights", true}};
   for (const Json& run : results.at("runs")) {
     const bool base = run.at("run") == "base";
     table.rows.push_back({base ? "base" : "watermarks on " + run.at("title").get<std::string>(),
@@ -186,20 +186,28 @@ void flatten(const std::string& name, const Json& value,
 
 }  // namespace
 
-std::string measuring_command(const std::string& name, const std::string& run,
+std::string measuring_command(const std::string& name, const std::vector<std::string>& runs,
                               const ReproduceOptions& options) {
-  std::string command =
-      fmt::format("chainline {} --checkpoint {} --data {} --seed {} --people {}", name,
-                  (options.out / run).string(), options.data, options.seed, options.people);
+  const bool several = runs.size() > 1;
+  std::string list;
+  for (const std::string& run : runs) list += " " + run;
+  std::string command = several ? "for run in" + list + "; do " : "";
+  command += fmt::format("chainline {} --checkpoint {} --data {} --seed {} --people {}", name,
+                         (options.out / (several ? "$run" : runs.at(0))).string(), options.data,
+                         options.seed, options.people);
   if (name == "probe")
-    return command + fmt::format(" --images {} --folds {} --relabellings {} --bootstrap {}",
-                                 options.probe_images, options.probes.folds,
-                                 options.probes.relabellings, options.probes.bootstrap);
+    return command +
+           fmt::format(" --images {} --folds {} --relabellings {} --bootstrap {}",
+                       options.probe_images, options.probes.folds, options.probes.relabellings,
+                       options.probes.bootstrap) +
+           (several ? "; done" : "");
   std::string sizes;
   for (const std::int64_t b : options.gradients.batch_sizes)
     sizes += (sizes.empty() ? "" : ",") + std::to_string(b);
-  return command + fmt::format(" --batch-sizes {} --batches {} --bootstrap {}", sizes,
-                               options.gradients.batches, options.gradients.bootstrap);
+  return command +
+         fmt::format(" --batch-sizes {} --batches {} --bootstrap {}", sizes,
+                     options.gradients.batches, options.gradients.bootstrap) +
+         (several ? "; done" : "");
 }
 
 Report result_report(const Json& results, const Json& manifest, const Dataset& data,

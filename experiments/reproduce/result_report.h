@@ -22,8 +22,8 @@ Section pictures(const Json& results, const Dataset& data, const ReproduceOption
                  const std::string& command);
 }  // namespace result_figures
 
-/// "chainline NAME --checkpoint ..." for a figure that a command of its own makes.
-std::string measuring_command(const std::string& name, const std::string& run,
+/// "chainline NAME --checkpoint ..." for a figure that a command of its own makes, one call a run.
+std::string measuring_command(const std::string& name, const std::vector<std::string>& runs,
                               const ReproduceOptions& options);
 
 }  // namespace chainline::experiments

@@ -44,7 +44,7 @@ TEST(Reproduce, RunsFromDataToReportAndRepeatsNothing) {
   const std::string report = content_of(small.options.out / "report.html");
   for (const char* id : {"accuracy", "claims", "loss-base", "loss-tuned", "gradients-by-size",
                          "gradients-base", "gradients-rate-000", "gradient-norms", "replica",
-                         "held-out", "probe-table", "pictures", "ledger", "runs"})
+                         "held-out", "probe-accuracy", "probe-auc", "pictures", "ledger", "runs"})
     EXPECT_NE(report.find("<figure id=\"" + std::string(id) + "\""), report.npos) << id;
   for (const char* file : {"manifest.json", "rate-000/ledger.jsonl", "rate-100/ledger.jsonl"})
     EXPECT_TRUE(fs::exists(small.options.out / file)) << file;
