@@ -131,7 +131,7 @@ namespace result_figures {
 
 Section probes(const Json& results, const ReproduceOptions& options) {
   Section section;
-  section.title = "Do hidden states know whom the model has seen?";
+  section.title = "What do hidden states know?";
   section.paragraphs = {
       fmt::format(
           "{} test images stand under two cards each: that of a person whose cards were in "
