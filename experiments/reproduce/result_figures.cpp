@@ -162,7 +162,6 @@ Section gradients(const Json& results, const ReproduceOptions& options) {
     by_part.x.label = "part of the model";
     by_part.y.label = "cosine";
     by_part.y.high = 1;
-    std::size_t row = 0;
     const auto add = [](Series& s, double x, const Json& spread) {
       s.x.push_back(x);
       s.y.push_back(number(spread.at("mean")));
@@ -174,7 +173,6 @@ Section gradients(const Json& results, const ReproduceOptions& options) {
       ratios.columns.push_back({fmt::format("{}, batch {}", title, size), true});
       Series series;
       series.name = "batch " + std::to_string(size);
-      row = 0;
       for (const Json& p : model.at("points")) {
         if (p.at("batch_size") != size) continue;
         const std::string group = p.at("group");
@@ -185,9 +183,14 @@ Section gradients(const Json& results, const ReproduceOptions& options) {
           if (b == 0) by_part.x.names.push_back(short_name(group));
           add(series, static_cast<double>(series.x.size()), p.at("cosine"));
         }
-        if (ratios.rows.size() <= row) ratios.rows.push_back({group});
-        ratios.rows[row++].push_back(fmt::format("{:.2f}", number(p.at("norm_ratio").at("mean"))));
+        auto row = std::find_if(ratios.rows.begin(), ratios.rows.end(),
+                                [&](const auto& r) { return r[0] == group; });
+        if (row == ratios.rows.end()) row = ratios.rows.insert(row, {group});
+        row->resize(ratios.columns.size() - 1, "-");
+        row->push_back(fmt::format("{:.2f}", number(p.at("norm_ratio").at("mean"))));
       }
+      // A part that is frozen in this model has no gradient.
+      for (std::vector<std::string>& r : ratios.rows) r.resize(ratios.columns.size(), "-");
       if (b < 6) by_part.series.push_back(std::move(series));
     }
     by_size.series.push_back(std::move(versions));
