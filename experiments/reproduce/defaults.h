@@ -22,6 +22,7 @@ struct ReproduceOptions {
   std::uint64_t seed = 1;
 
   std::int64_t vocabulary = 448;
+  std::int64_t turns = 4;  // questions of an image asked in one training conversation, at most
   nn::MllmConfig model;
   TrainingConfig base, tune;
   std::int64_t checkpoint_every = 200;
@@ -44,7 +45,7 @@ struct ReproduceOptions {
 inline std::string data_at_scale(const std::string& spec, const std::string& scale) {
   if (spec != "shapes") return spec;
   return scale == "smoke" ? "shapes:seed=1,train=120,test=60,questions=4"
-                          : "shapes:seed=1,train=4000,test=1000,questions=4";
+                          : "shapes:seed=1,train=10000,test=1000,questions=4";
 }
 
 /// Sized for two cores of a laptop: a quarter of an hour with the built-in data.
@@ -52,22 +53,23 @@ inline ReproduceOptions cpu_defaults() {
   ReproduceOptions o;
   o.model.vision.image_size = 64;
   o.model.vision.patch_size = 8;
-  o.model.vision.hidden_size = 128;
-  o.model.vision.intermediate_size = 512;
+  o.model.vision.hidden_size = 96;
+  o.model.vision.intermediate_size = 288;
   o.model.vision.num_attention_heads = 4;
-  o.model.vision.num_hidden_layers = 4;
-  o.model.text.hidden_size = 128;
-  o.model.text.intermediate_size = 352;
+  o.model.vision.num_hidden_layers = 2;
+  o.model.text.hidden_size = 96;
+  o.model.text.intermediate_size = 264;
   o.model.text.num_attention_heads = 4;
   o.model.text.num_key_value_heads = 4;
-  o.model.text.num_hidden_layers = 4;
-  o.base.steps = 1500;
+  o.model.text.num_hidden_layers = 3;
+  o.base.steps = 900;
   o.base.batch = 32;
-  o.base.micro_batch = 16;
-  o.base.learning_rate = 1e-3;
+  o.base.micro_batch = 32;
+  o.base.learning_rate = 2e-3;
+  o.base.beta2 = 0.98;
   o.tune = o.base;
-  o.tune.steps = 300;
-  o.tune.learning_rate = 3e-4;
+  o.tune.steps = 120;
+  o.tune.learning_rate = 5e-4;
   o.probes.relabellings = 100;
   return o;
 }

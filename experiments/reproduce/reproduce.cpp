@@ -121,6 +121,7 @@ class Pipeline {
         {"seed", o.seed},
         {"people", o.people},
         {"vocabulary", tokenizer_.size()},
+        {"turns", o.turns},
         {"lora_rank", o.lora_rank},
         {"model", to_json(o.model)},
         {"base", to_json(o.base)},
@@ -176,7 +177,8 @@ class Pipeline {
   void train_base() {
     LoadedModel model = new_model(options_.model, tokenizer_, options_.seed);
     {
-      const Split split = half_of(data_.train, false, options_.seed);
+      const Split split =
+          as_conversations(half_of(data_.train, false, options_.seed), options_.turns);
       const Samples samples(split, 0, static_cast<std::int64_t>(split.examples.size()),
                             model.conversation, image_size(), nullptr);
       train(model, samples, options_.base, "base", "base");
@@ -202,7 +204,8 @@ class Pipeline {
       WatermarkSpec spec = options_.watermark;
       spec.rate = static_cast<double>(rate) / 100;
       const Watermarker marker(spec, pool_.seen());
-      const Split split = half_of(data_.train, true, options_.seed);
+      const Split split =
+          as_conversations(half_of(data_.train, true, options_.seed), options_.turns);
       const Samples samples(split, 0, static_cast<std::int64_t>(split.examples.size()),
                             model.conversation, image_size(), &marker);
       train(model, samples, options_.tune, name, title);
