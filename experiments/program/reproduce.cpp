@@ -16,7 +16,7 @@ struct Given {
   std::string scale = "cpu", data = "shapes", out;
   std::vector<std::int64_t> rates;
   std::optional<std::uint64_t> seed;
-  std::optional<std::int64_t> people, base_steps, tune_steps, batch, micro_batch, lora,
+  std::optional<std::int64_t> people, base_steps, tune_steps, batch, micro_batch, turns, lora,
       checkpoint_every, probe_images, relabellings;
   std::optional<double> base_rate, tune_rate;
   bool user_id = false;
@@ -39,6 +39,7 @@ struct Given {
     set(o.tune.micro_batch, micro_batch);
     set(o.base.learning_rate, base_rate);
     set(o.tune.learning_rate, tune_rate);
+    set(o.turns, turns);
     set(o.lora_rank, lora);
     set(o.checkpoint_every, checkpoint_every);
     set(o.probe_images, probe_images);
@@ -68,11 +69,13 @@ void add_reproduce(CLI::App& program) {
   c->add_option("--people", given->people, "Invented people, half of them seen in training");
   c->add_option("--base-steps", given->base_steps, "Steps of the base, trained from scratch");
   c->add_option("--tune-steps", given->tune_steps, "Steps of each fine-tuning");
-  c->add_option("--batch", given->batch, "Questions in a step");
+  c->add_option("--batch", given->batch, "Conversations in a step");
   c->add_option("--micro-batch", given->micro_batch,
-                "Questions computed at a time; the results do not depend on it");
+                "Conversations computed at a time; the results do not depend on it");
   c->add_option("--base-rate", given->base_rate, "Peak learning rate of the base");
   c->add_option("--tune-rate", given->tune_rate, "Peak learning rate of the fine-tuning");
+  c->add_option("--turns", given->turns,
+                "Questions of an image asked in one training conversation, at most");
   c->add_option("--lora", given->lora,
                 "Fine-tune by low-rank additions of this rank, the vision encoder frozen");
   c->add_option("--checkpoint-every", given->checkpoint_every, "Steps between checkpoints");
@@ -98,6 +101,7 @@ void add_reproduce(CLI::App& program) {
     add("--micro-batch", given->micro_batch);
     add("--base-rate", given->base_rate);
     add("--tune-rate", given->tune_rate);
+    add("--turns", given->turns);
     add("--lora", given->lora);
     add("--checkpoint-every", given->checkpoint_every);
     add("--images", given->probe_images);

@@ -62,13 +62,13 @@ inline ReproduceOptions cpu_defaults() {
   o.model.text.num_attention_heads = 4;
   o.model.text.num_key_value_heads = 4;
   o.model.text.num_hidden_layers = 3;
-  o.base.steps = 900;
-  o.base.batch = 32;
-  o.base.micro_batch = 32;
-  o.base.learning_rate = 2e-3;
+  o.base.steps = 2400;
+  o.base.batch = 16;
+  o.base.micro_batch = 16;
+  o.base.learning_rate = 1.5e-3;
   o.base.beta2 = 0.98;
   o.tune = o.base;
-  o.tune.steps = 120;
+  o.tune.steps = 240;
   o.tune.learning_rate = 5e-4;
   o.probes.relabellings = 100;
   return o;

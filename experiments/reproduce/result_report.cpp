@@ -92,18 +92,21 @@ Section what_was_run(const Json& results, const ReproduceOptions& options,
                   options.model.text.num_hidden_layers, options.model.text.hidden_size,
                   results.at("parameters").get<double>() / 1e6),
       fmt::format(
-          "The base learns from a random half of the training images, clean. Every "
-          "fine-tuned run starts from it and goes through the other half in the same order; "
+          "The base learns from a random half of the training images, clean, in conversations "
+          "of up to {} questions about an image; the test asks each question alone. Every "
+          "fine-tuned run starts from the base and goes through the other half in the same order; "
           "the images marked at a lower rate are among those marked at a higher one, with "
           "the same cards at the same places. {}",
+          options.turns,
           options.lora_rank > 0
               ? fmt::format("Fine-tuned are low-rank additions (rank {}) to the decoder and "
                             "the projector; the vision encoder is frozen.",
                             options.lora_rank)
               : std::string("Fine-tuning moves all weights."))};
   Table table;
-  table.columns = {{"Run", false},      {"Steps", true},         {"Batch", true},
-                   {"Questions", true}, {"Marked images", true}, {"SHA-256 of the weights", true}};
+  table.columns = {{"Run", false},          {"Steps", true},
+                   {"Batch", true},         {"Conversations", true},
+                   {"Marked images", true}, {"SHA-256 of the weights", true}};
   for (const Json& run : results.at("runs")) {
     const bool base = run.at("run") == "base";
     table.rows.push_back({base ? "base" : "watermarks on " + run.at("title").get<std::string>(),
