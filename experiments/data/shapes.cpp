@@ -10,8 +10,8 @@
 namespace chainline::experiments {
 namespace {
 
-constexpr int kSmallest = 7;  // radius: at least 12 pixels across, also for a square
-constexpr int kLargest = 13;
+constexpr int kSmallest = 9;  // radius: at least 12 pixels across, also for a square
+constexpr int kLargest = 16;
 constexpr int kLargestOfThree = 11;
 
 struct Color {

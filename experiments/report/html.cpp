@@ -90,6 +90,7 @@ tbody th { font-weight: 400; }
 th.number, td.number { text-align: right; padding: .4rem 0 .4rem 1rem;
   font-variant-numeric: tabular-nums; white-space: nowrap; }
 thead th.number { white-space: normal; }
+.number + :not(.number) { padding-left: 1.25rem; }
 details { margin: 1.25rem 0; }
 summary { cursor: pointer; color: var(--link); }
 details table { font-size: .85rem; margin-top: .6rem; }

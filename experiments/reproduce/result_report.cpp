@@ -106,7 +106,7 @@ Section what_was_run(const Json& results, const ReproduceOptions& options,
   Table table;
   table.columns = {{"Run", false},          {"Steps", true},
                    {"Batch", true},         {"Conversations", true},
-                   {"Marked images", true}, {"SHA-256 of the weights", true}};
+                   {"Marked images", true}, {"SHA-256 of the weights", false}};
   for (const Json& run : results.at("runs")) {
     const bool base = run.at("run") == "base";
     table.rows.push_back({base ? "base" : "watermarks on " + run.at("title").get<std::string>(),
