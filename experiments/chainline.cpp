@@ -10,6 +10,7 @@
 #include "experiments/program/commands.h"
 #include "experiments/training/interrupt.h"
 #include "tensor/error.h"
+#include "tensor/isa.h"
 #include "tensor/parallel.h"
 
 namespace {
@@ -77,6 +78,7 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 1024));
   program.parse_complete_callback([&] {
     if (thread_count > 0) set_threads(thread_count);
+    isa();  // a CHAINLINE_ISA that is none is said now, not in the middle of the work
   });
   program.footer("Example:\n  chainline reproduce --data shapes --out runs/shapes");
   try {

@@ -12,7 +12,7 @@
 #include "tensor/parallel.h"
 #include "tensor/simd.h"
 
-namespace chainline::cpu {
+namespace chainline::cpu::CHAINLINE_ISA {
 namespace {
 
 using simd::kTileRows;
@@ -285,4 +285,4 @@ template void gemm_add_chains(std::int64_t, std::int64_t, std::int64_t, std::int
 template void gemm_add_chains(std::int64_t, std::int64_t, std::int64_t, std::int64_t,
                               Matrix<double>, Matrix<double>, double*, std::int64_t);
 
-}  // namespace chainline::cpu
+}  // namespace chainline::cpu::CHAINLINE_ISA

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "tensor/kernel.h"
+
 namespace chainline::cpu {
 
 /// A matrix for reading, with any strides (in elements): element (i, j) is
@@ -37,15 +39,17 @@ enum class GemmMode {
 ///
 /// Bits     tiles, vector lanes and threads run over i and j only, and blocks of k store and reload
 ///          the chain, so none of them shows (docs/numerics.md, rule 2)
-template <class T>
-void gemm(std::int64_t M, std::int64_t N, std::int64_t K, Matrix<T> a, Matrix<T> b, T* c,
-          std::int64_t c_stride, GemmMode mode = GemmMode::store, const T* bias = nullptr);
+CHAINLINE_DECLARE_CPU(template <class T>
+                      void gemm(std::int64_t M, std::int64_t N, std::int64_t K, Matrix<T> a,
+                                Matrix<T> b, T* c, std::int64_t c_stride,
+                                GemmMode mode = GemmMode::store, const T* bias = nullptr))
 
 /// C += one chain after the other: K = chains * length, and each run of `length` ks is a chain of
 /// its own that starts from +0. A parameter's gradient is this sum, with a chain per sample
 /// (docs/numerics.md, rule 4).
-template <class T>
-void gemm_add_chains(std::int64_t M, std::int64_t N, std::int64_t chains, std::int64_t length,
-                     Matrix<T> a, Matrix<T> b, T* c, std::int64_t c_stride);
+CHAINLINE_DECLARE_CPU(template <class T>
+                      void gemm_add_chains(std::int64_t M, std::int64_t N, std::int64_t chains,
+                                           std::int64_t length, Matrix<T> a, Matrix<T> b, T* c,
+                                           std::int64_t c_stride))
 
 }  // namespace chainline::cpu

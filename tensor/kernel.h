@@ -1,38 +1,88 @@
 #pragma once
 
 #include <array>
+#include <type_traits>
 
 #include "tensor/device.h"
 #include "tensor/error.h"
+#include "tensor/isa.h"
 
 namespace chainline {
 
 template <class Signature>
 class Kernel;
 
-/// One entry point with one function per device. The CPU function is a constructor argument, so it
-/// can never be missing; another backend installs its own at start-up. There is no fallback: a
-/// missing kernel is an error, never a silent copy to the CPU.
+/// One entry point with one function per device; the CPU has one per instruction set. The CPU's
+/// functions are a constructor argument, so they can never be missing; another backend installs its
+/// own at start-up. There is no fallback: a missing kernel is an error, never a silent copy to the
+/// CPU.
 template <class... Args>
 class Kernel<void(Args...)> {
  public:
   using Function = void (*)(Args...);
 
-  constexpr Kernel(const char* name, Function cpu) : name_(name), table_{cpu, nullptr} {}
+  constexpr Kernel(const char* name, const std::array<Function, kIsas>& cpu)
+      : name_(name), cpu_(cpu) {}
 
   const char* name() const { return name_; }
-  bool has(DeviceType d) const { return table_[static_cast<std::size_t>(d)] != nullptr; }
-  void install(DeviceType d, Function f) { table_[static_cast<std::size_t>(d)] = f; }
+  bool has(DeviceType d) const { return d == DeviceType::cpu || cuda_ != nullptr; }
+  void install(DeviceType d, Function f) {
+    check<DeviceError>(d != DeviceType::cpu, name_, ": install: the CPU has its kernel already");
+    cuda_ = f;
+  }
 
   void operator()(Device device, Args... args) const {
-    const Function f = table_[static_cast<std::size_t>(device.type)];
+    const Function f =
+        device.type == DeviceType::cpu ? cpu_[static_cast<std::size_t>(isa())] : cuda_;
     check<DeviceError>(f != nullptr, name_, ": no kernel for ", device);
     f(args...);
   }
 
  private:
   const char* name_;
-  std::array<Function, kDeviceTypes> table_;
+  std::array<Function, kIsas> cpu_;
+  Function cuda_ = nullptr;
 };
 
 }  // namespace chainline
+
+/// CHAINLINE_KERNEL(name, void(const Tensor& x, Tensor& y)) declares the CPU's functions
+/// cpu::scalar::name, cpu::avx2::name, ..., which X.cpp defines as cpu::CHAINLINE_ISA::name, and
+/// the slot kernel::name that holds them.
+#if defined(__x86_64__)
+#define CHAINLINE_DECLARE_CPU(...) \
+  namespace scalar {               \
+  __VA_ARGS__;                     \
+  }                                \
+  namespace avx2 {                 \
+  __VA_ARGS__;                     \
+  }                                \
+  namespace avx512 {               \
+  __VA_ARGS__;                     \
+  }
+#define CHAINLINE_CPU_FUNCTIONS(name) cpu::scalar::name, cpu::avx2::name, cpu::avx512::name
+#elif defined(__aarch64__)
+#define CHAINLINE_DECLARE_CPU(...) \
+  namespace scalar {               \
+  __VA_ARGS__;                     \
+  }                                \
+  namespace neon {                 \
+  __VA_ARGS__;                     \
+  }
+#define CHAINLINE_CPU_FUNCTIONS(name) cpu::scalar::name, cpu::neon::name
+#else
+#define CHAINLINE_DECLARE_CPU(...) \
+  namespace scalar {               \
+  __VA_ARGS__;                     \
+  }
+#define CHAINLINE_CPU_FUNCTIONS(name) cpu::scalar::name
+#endif
+
+#define CHAINLINE_KERNEL(name, ...)                                                  \
+  namespace chainline::cpu {                                                         \
+  CHAINLINE_DECLARE_CPU(std::type_identity_t<__VA_ARGS__> name)                      \
+  }                                                                                  \
+  namespace chainline::kernel {                                                      \
+  inline constinit Kernel<__VA_ARGS__> name{#name, {CHAINLINE_CPU_FUNCTIONS(name)}}; \
+  }                                                                                  \
+  static_assert(true)

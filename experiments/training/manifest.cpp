@@ -11,6 +11,7 @@
 #include "experiments/build_description.h"
 #include "experiments/training/config.h"
 #include "tensor/atomic_file.h"
+#include "tensor/isa.h"
 #include "tensor/parallel.h"
 #include "tensor/sha256.h"
 
@@ -31,14 +32,10 @@ std::string cpu_info(const std::string& key) {
   return "";
 }
 
-/// Those of the instruction sets that the kernels could use.
 Json instruction_sets() {
-  Json found = Json::array();
-  std::istringstream flags(cpu_info("flags"));
-  for (std::string flag; flags >> flag;) {
-    if (flag == "avx2" || flag == "fma" || flag.rfind("avx512", 0) == 0) found.push_back(flag);
-  }
-  return found;
+  Json names = Json::array();
+  for (const Isa available : available_isas()) names.push_back(name(available));
+  return names;
 }
 
 }  // namespace
@@ -92,6 +89,7 @@ Json machine_description() {
   uname(&system);
   return {{"cpu", cpu_info("model name")},
           {"instruction_sets", instruction_sets()},
+          {"instruction_set", name(isa())},
           {"processors", std::thread::hardware_concurrency()},
           {"threads", threads()},
           {"system", std::string(system.sysname) + " " + system.release + " " + system.machine}};

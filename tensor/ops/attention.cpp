@@ -20,7 +20,7 @@
 #include "tensor/row_sum.h"
 #include "tensor/simd.h"
 
-namespace chainline::cpu {
+namespace chainline::cpu::CHAINLINE_ISA {
 namespace {
 
 /// Queries in a block: enough to repay the packing of the keys.
@@ -318,7 +318,7 @@ void attention_backward(const Tensor& grad_y, const Tensor& q, const Tensor& k, 
   });
 }
 
-}  // namespace chainline::cpu
+}  // namespace chainline::cpu::CHAINLINE_ISA
 
 namespace chainline::ops {
 namespace {

@@ -62,23 +62,13 @@ AttentionGradients attention_backward(const Tensor& grad_y, const Tensor& q, con
 
 }  // namespace chainline::ops
 
-namespace chainline::cpu {
-void attention(const Tensor& q, const Tensor& k, const Tensor& v, double scale, bool causal,
-               const Tensor& mask, Tensor& y, Tensor& lse, Tensor& max, Tensor& sum);
-void attention_backward(const Tensor& grad_y, const Tensor& q, const Tensor& k, const Tensor& v,
-                        const Tensor& y, const Tensor& max, const Tensor& sum, double scale,
-                        bool causal, const Tensor& mask, Tensor& dq, Tensor& dk, Tensor& dv);
-}  // namespace chainline::cpu
-
-namespace chainline::kernel {
 /// mask is undefined or (B, H, T, S) with any strides; the rows of y are dense, lse, max and sum
 /// are dense as a whole.
-inline constinit Kernel<void(const Tensor&, const Tensor&, const Tensor&, double, bool,
-                             const Tensor&, Tensor&, Tensor&, Tensor&, Tensor&)>
-    attention{"attention", cpu::attention};
+CHAINLINE_KERNEL(attention,
+                 void(const Tensor& q, const Tensor& k, const Tensor& v, double scale, bool causal,
+                      const Tensor& mask, Tensor& y, Tensor& lse, Tensor& max, Tensor& sum));
 /// Overwrites dq, dk and dv, whose rows are dense.
-inline constinit Kernel<void(const Tensor&, const Tensor&, const Tensor&, const Tensor&,
-                             const Tensor&, const Tensor&, const Tensor&, double, bool,
-                             const Tensor&, Tensor&, Tensor&, Tensor&)>
-    attention_backward{"attention_backward", cpu::attention_backward};
-}  // namespace chainline::kernel
+CHAINLINE_KERNEL(attention_backward,
+                 void(const Tensor& grad_y, const Tensor& q, const Tensor& k, const Tensor& v,
+                      const Tensor& y, const Tensor& max, const Tensor& sum, double scale,
+                      bool causal, const Tensor& mask, Tensor& dq, Tensor& dk, Tensor& dv));

@@ -67,7 +67,7 @@ Tensor div_scalar(const Tensor& x, double value) {
 
 }  // namespace chainline::ops
 
-namespace chainline::cpu {
+namespace chainline::cpu::CHAINLINE_ISA {
 namespace {
 
 /// Where T computes: integers as unsigned ones, whose overflow is defined to wrap around.
@@ -121,4 +121,4 @@ void binary_scalar(BinaryOp op, const Tensor& x, double value, Tensor& y) {
   });
 }
 
-}  // namespace chainline::cpu
+}  // namespace chainline::cpu::CHAINLINE_ISA

@@ -48,15 +48,6 @@ Tensor div_scalar(const Tensor& x, double value);
 
 }  // namespace chainline::ops
 
-namespace chainline::cpu {
-void binary(BinaryOp op, const Tensor& a, const Tensor& b, Tensor& y);
-void binary_scalar(BinaryOp op, const Tensor& x, double value, Tensor& y);
-}  // namespace chainline::cpu
-
-namespace chainline::kernel {
 /// y is dense; a and b have its shape and any strides.
-inline constinit Kernel<void(BinaryOp, const Tensor&, const Tensor&, Tensor&)> binary{"binary",
-                                                                                      cpu::binary};
-inline constinit Kernel<void(BinaryOp, const Tensor&, double, Tensor&)> binary_scalar{
-    "binary_scalar", cpu::binary_scalar};
-}  // namespace chainline::kernel
+CHAINLINE_KERNEL(binary, void(BinaryOp op, const Tensor& a, const Tensor& b, Tensor& y));
+CHAINLINE_KERNEL(binary_scalar, void(BinaryOp op, const Tensor& x, double value, Tensor& y));

@@ -9,7 +9,7 @@
 // Seen from dimension dim, a dense tensor is `outer` blocks of bytes: everything from dim on is one
 // block. Side by side, the blocks of y hold those of each tensor in turn, whatever they mean.
 
-namespace chainline::cpu {
+namespace chainline::cpu::CHAINLINE_ISA {
 namespace {
 
 constexpr std::int64_t kBytesPerChunk = std::int64_t{1} << 16;
@@ -78,7 +78,7 @@ void narrow_backward(const Tensor& grad, std::int64_t dim, std::int64_t start, T
   });
 }
 
-}  // namespace chainline::cpu
+}  // namespace chainline::cpu::CHAINLINE_ISA
 
 namespace chainline::ops {
 namespace {

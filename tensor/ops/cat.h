@@ -35,13 +35,6 @@ Tensor narrow_backward(const Tensor& grad, std::int64_t dim, std::int64_t start,
 
 }  // namespace chainline::ops
 
-namespace chainline::cpu {
-void cat(std::span<const Tensor> tensors, std::int64_t dim, Tensor& y);
-void narrow_backward(const Tensor& grad, std::int64_t dim, std::int64_t start, Tensor& dx);
-}  // namespace chainline::cpu
-
-namespace chainline::kernel {
-inline constinit Kernel<void(std::span<const Tensor>, std::int64_t, Tensor&)> cat{"cat", cpu::cat};
-inline constinit Kernel<void(const Tensor&, std::int64_t, std::int64_t, Tensor&)> narrow_backward{
-    "narrow_backward", cpu::narrow_backward};
-}  // namespace chainline::kernel
+CHAINLINE_KERNEL(cat, void(std::span<const Tensor> tensors, std::int64_t dim, Tensor& y));
+CHAINLINE_KERNEL(narrow_backward,
+                 void(const Tensor& grad, std::int64_t dim, std::int64_t start, Tensor& dx));

@@ -71,7 +71,7 @@ Tensor is_finite(const Tensor& x) {
 
 }  // namespace chainline::ops
 
-namespace chainline::cpu {
+namespace chainline::cpu::CHAINLINE_ISA {
 
 void compare(Comparison comparison, const Tensor& a, const Tensor& b, Tensor& y) {
   visit_numeric(a.dtype(), "compare", [&]<class T>(Type<T>) {
@@ -115,4 +115,4 @@ void test_property(Property property, const Tensor& x, Tensor& y) {
   });
 }
 
-}  // namespace chainline::cpu
+}  // namespace chainline::cpu::CHAINLINE_ISA

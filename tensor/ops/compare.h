@@ -53,15 +53,6 @@ Tensor is_finite(const Tensor& x);
 
 }  // namespace chainline::ops
 
-namespace chainline::cpu {
-void compare(Comparison comparison, const Tensor& a, const Tensor& b, Tensor& y);
-void test_property(Property property, const Tensor& x, Tensor& y);
-}  // namespace chainline::cpu
-
-namespace chainline::kernel {
 /// y is dense; the operands have its shape and any strides.
-inline constinit Kernel<void(Comparison, const Tensor&, const Tensor&, Tensor&)> compare{
-    "compare", cpu::compare};
-inline constinit Kernel<void(Property, const Tensor&, Tensor&)> test_property{"test_property",
-                                                                              cpu::test_property};
-}  // namespace chainline::kernel
+CHAINLINE_KERNEL(compare, void(Comparison comparison, const Tensor& a, const Tensor& b, Tensor& y));
+CHAINLINE_KERNEL(test_property, void(Property property, const Tensor& x, Tensor& y));

@@ -10,7 +10,7 @@
 #include "tensor/row_sum.h"
 #include "tensor/rows.h"
 
-namespace chainline::cpu {
+namespace chainline::cpu::CHAINLINE_ISA {
 namespace {
 
 /// The loss of one labelled token. log(sum) + (max - x[target]) keeps the digits that
@@ -137,7 +137,7 @@ void cross_entropy_scale(Normalization normalization, const Tensor& counts,
   });
 }
 
-}  // namespace chainline::cpu
+}  // namespace chainline::cpu::CHAINLINE_ISA
 
 namespace chainline::ops {
 namespace {

@@ -75,26 +75,14 @@ Tensor cross_entropy_scale(Normalization normalization, const Tensor& counts,
 
 }  // namespace ops
 
-namespace cpu {
-void cross_entropy(const Tensor& logits, const Tensor& targets,
-                   const ops::CrossEntropyOptions& options, Tensor& loss, Tensor& counts,
-                   Tensor& lse);
-void cross_entropy_backward(const Tensor& grad_loss, const Tensor& logits, const Tensor& targets,
-                            const Tensor& lse, const ops::CrossEntropyOptions& options,
-                            Tensor& dlogits);
-void cross_entropy_scale(Normalization normalization, const Tensor& counts,
-                         std::int64_t batch_tokens, std::int64_t batch_samples, Tensor& scale);
-}  // namespace cpu
-
-namespace kernel {
-inline constinit Kernel<void(const Tensor&, const Tensor&, const ops::CrossEntropyOptions&, Tensor&,
-                             Tensor&, Tensor&)>
-    cross_entropy{"cross_entropy", cpu::cross_entropy};
-inline constinit Kernel<void(const Tensor&, const Tensor&, const Tensor&, const Tensor&,
-                             const ops::CrossEntropyOptions&, Tensor&)>
-    cross_entropy_backward{"cross_entropy_backward", cpu::cross_entropy_backward};
-inline constinit Kernel<void(Normalization, const Tensor&, std::int64_t, std::int64_t, Tensor&)>
-    cross_entropy_scale{"cross_entropy_scale", cpu::cross_entropy_scale};
-}  // namespace kernel
-
 }  // namespace chainline
+
+CHAINLINE_KERNEL(cross_entropy, void(const Tensor& logits, const Tensor& targets,
+                                     const ops::CrossEntropyOptions& options, Tensor& loss,
+                                     Tensor& counts, Tensor& lse));
+CHAINLINE_KERNEL(cross_entropy_backward,
+                 void(const Tensor& grad_loss, const Tensor& logits, const Tensor& targets,
+                      const Tensor& lse, const ops::CrossEntropyOptions& options, Tensor& dlogits));
+CHAINLINE_KERNEL(cross_entropy_scale,
+                 void(Normalization normalization, const Tensor& counts, std::int64_t batch_tokens,
+                      std::int64_t batch_samples, Tensor& scale));

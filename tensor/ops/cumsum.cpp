@@ -15,7 +15,7 @@ Tensor cumsum(const Tensor& x, std::int64_t d) {
 
 }  // namespace chainline::ops
 
-namespace chainline::cpu {
+namespace chainline::cpu::CHAINLINE_ISA {
 namespace {
 
 /// T is the type to add in; integers are added as unsigned ones, whose overflow is defined.
@@ -47,4 +47,4 @@ void cumsum(const Tensor& x, std::int64_t d, Tensor& y) {
                  [&]<class T>(Type<T>) { running_sums(x.data<T>(), along, y.mutable_data<T>()); });
 }
 
-}  // namespace chainline::cpu
+}  // namespace chainline::cpu::CHAINLINE_ISA

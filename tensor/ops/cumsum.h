@@ -19,11 +19,5 @@ Tensor cumsum(const Tensor& x, std::int64_t d);
 
 }  // namespace chainline::ops
 
-namespace chainline::cpu {
-void cumsum(const Tensor& x, std::int64_t d, Tensor& y);
-}  // namespace chainline::cpu
-
-namespace chainline::kernel {
 /// x and y are dense.
-inline constinit Kernel<void(const Tensor&, std::int64_t, Tensor&)> cumsum{"cumsum", cpu::cumsum};
-}  // namespace chainline::kernel
+CHAINLINE_KERNEL(cumsum, void(const Tensor& x, std::int64_t d, Tensor& y));

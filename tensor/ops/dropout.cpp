@@ -4,7 +4,7 @@
 
 #include "tensor/parallel.h"
 
-namespace chainline::cpu {
+namespace chainline::cpu::CHAINLINE_ISA {
 namespace {
 
 constexpr std::int64_t kElementsPerChunk = 16384;
@@ -48,7 +48,7 @@ void dropout(const Tensor& x, const DropoutMask& mask, std::span<const std::int6
   });
 }
 
-}  // namespace chainline::cpu
+}  // namespace chainline::cpu::CHAINLINE_ISA
 
 namespace chainline::ops {
 

@@ -46,13 +46,5 @@ struct DropoutMask {
 
 }  // namespace chainline
 
-namespace chainline::cpu {
-void dropout(const Tensor& x, const DropoutMask& mask, std::span<const std::int64_t> samples,
-             Tensor& y);
-}  // namespace chainline::cpu
-
-namespace chainline::kernel {
-inline constinit Kernel<void(const Tensor&, const DropoutMask&, std::span<const std::int64_t>,
-                             Tensor&)>
-    dropout{"dropout", cpu::dropout};
-}  // namespace chainline::kernel
+CHAINLINE_KERNEL(dropout, void(const Tensor& x, const DropoutMask& mask,
+                               std::span<const std::int64_t> samples, Tensor& y));

@@ -13,7 +13,7 @@
 // ascending position, so each row finds its tokens as one run, in the order in which rule 11 adds
 // them. A thread takes whole runs; two threads never meet at a row.
 
-namespace chainline::cpu {
+namespace chainline::cpu::CHAINLINE_ISA {
 namespace {
 
 constexpr std::int64_t kElementsPerChunk = 16384;
@@ -99,7 +99,7 @@ void embedding_backward(const Tensor& grad_y, const Tensor& ids, std::int64_t V,
   });
 }
 
-}  // namespace chainline::cpu
+}  // namespace chainline::cpu::CHAINLINE_ISA
 
 namespace chainline::ops {
 

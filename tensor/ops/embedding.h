@@ -37,16 +37,7 @@ Tensor embedding_backward(const Tensor& grad_y, const Tensor& ids, std::int64_t 
 
 }  // namespace chainline::ops
 
-namespace chainline::cpu {
-void embedding(const Tensor& weight, const Tensor& ids, Tensor& y);
-void embedding_backward(const Tensor& grad_y, const Tensor& ids, std::int64_t V, bool per_sample,
-                        bool continues, Tensor& total);
-}  // namespace chainline::cpu
-
-namespace chainline::kernel {
-inline constinit Kernel<void(const Tensor&, const Tensor&, Tensor&)> embedding{"embedding",
-                                                                               cpu::embedding};
+CHAINLINE_KERNEL(embedding, void(const Tensor& weight, const Tensor& ids, Tensor& y));
 /// Adds to `total`; `continues` says that it is an earlier sum and not fresh zeros.
-inline constinit Kernel<void(const Tensor&, const Tensor&, std::int64_t, bool, bool, Tensor&)>
-    embedding_backward{"embedding_backward", cpu::embedding_backward};
-}  // namespace chainline::kernel
+CHAINLINE_KERNEL(embedding_backward, void(const Tensor& grad_y, const Tensor& ids, std::int64_t V,
+                                          bool per_sample, bool continues, Tensor& total));

@@ -47,7 +47,7 @@ Tensor argmax(const Tensor& x, std::int64_t d) {
 
 }  // namespace chainline::ops
 
-namespace chainline::cpu {
+namespace chainline::cpu::CHAINLINE_ISA {
 namespace {
 
 /// `further(b, a)`: b lies beyond a. A NaN lies beyond everything and stays, because nothing
@@ -114,4 +114,4 @@ void argmax(const Tensor& x, std::int64_t d, Tensor& y) {
   });
 }
 
-}  // namespace chainline::cpu
+}  // namespace chainline::cpu::CHAINLINE_ISA

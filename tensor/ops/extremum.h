@@ -33,14 +33,6 @@ Tensor argmax(const Tensor& x, std::int64_t d);
 
 }  // namespace chainline::ops
 
-namespace chainline::cpu {
-void extremum(Extremum which, const Tensor& x, std::int64_t d, Tensor& y);
-void argmax(const Tensor& x, std::int64_t d, Tensor& y);
-}  // namespace chainline::cpu
-
-namespace chainline::kernel {
 /// x and y are dense; y has one element for every row of x along dimension d.
-inline constinit Kernel<void(Extremum, const Tensor&, std::int64_t, Tensor&)> extremum{
-    "extremum", cpu::extremum};
-inline constinit Kernel<void(const Tensor&, std::int64_t, Tensor&)> argmax{"argmax", cpu::argmax};
-}  // namespace chainline::kernel
+CHAINLINE_KERNEL(extremum, void(Extremum which, const Tensor& x, std::int64_t d, Tensor& y));
+CHAINLINE_KERNEL(argmax, void(const Tensor& x, std::int64_t d, Tensor& y));

@@ -10,7 +10,7 @@
 // line of the index reads from, or adds to, a single line of x, so a thread that owns lines owns
 // all that they touch, and no other thread adds there.
 
-namespace chainline::cpu {
+namespace chainline::cpu::CHAINLINE_ISA {
 namespace {
 
 constexpr std::int64_t kElementsPerChunk = 16384;
@@ -117,7 +117,7 @@ void scatter_rows_add(const Tensor& grad, const Tensor& index, Tensor& dx) {
   });
 }
 
-}  // namespace chainline::cpu
+}  // namespace chainline::cpu::CHAINLINE_ISA
 
 namespace chainline::ops {
 namespace {

@@ -52,22 +52,10 @@ Tensor scatter_rows_add(const Tensor& grad, const Tensor& index, std::int64_t S)
 
 }  // namespace chainline::ops
 
-namespace chainline::cpu {
-void gather(const Tensor& x, std::int64_t dim, const Tensor& index, Tensor& y);
-void scatter_add(std::int64_t dim, const Tensor& index, const Tensor& src, Tensor& y);
-void gather_rows(const Tensor& x, const Tensor& index, Tensor& y);
-void scatter_rows_add(const Tensor& grad, const Tensor& index, Tensor& dx);
-}  // namespace chainline::cpu
-
-namespace chainline::kernel {
-inline constinit Kernel<void(const Tensor&, std::int64_t, const Tensor&, Tensor&)> gather{
-    "gather", cpu::gather};
+CHAINLINE_KERNEL(gather, void(const Tensor& x, std::int64_t dim, const Tensor& index, Tensor& y));
 /// Adds to y, which holds x.
-inline constinit Kernel<void(std::int64_t, const Tensor&, const Tensor&, Tensor&)> scatter_add{
-    "scatter_add", cpu::scatter_add};
-inline constinit Kernel<void(const Tensor&, const Tensor&, Tensor&)> gather_rows{"gather_rows",
-                                                                                 cpu::gather_rows};
+CHAINLINE_KERNEL(scatter_add,
+                 void(std::int64_t dim, const Tensor& index, const Tensor& src, Tensor& y));
+CHAINLINE_KERNEL(gather_rows, void(const Tensor& x, const Tensor& index, Tensor& y));
 /// Adds to dx, which holds zeros.
-inline constinit Kernel<void(const Tensor&, const Tensor&, Tensor&)> scatter_rows_add{
-    "scatter_rows_add", cpu::scatter_rows_add};
-}  // namespace chainline::kernel
+CHAINLINE_KERNEL(scatter_rows_add, void(const Tensor& grad, const Tensor& index, Tensor& dx));

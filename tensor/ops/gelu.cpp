@@ -4,7 +4,7 @@
 #include "tensor/math.h"
 #include "tensor/ops/operand.h"
 
-namespace chainline::cpu {
+namespace chainline::cpu::CHAINLINE_ISA {
 namespace {
 
 template <class T>
@@ -54,7 +54,7 @@ void gelu_backward(const Tensor& grad_y, const Tensor& x, GeluForm form, Tensor&
   });
 }
 
-}  // namespace chainline::cpu
+}  // namespace chainline::cpu::CHAINLINE_ISA
 
 namespace chainline::ops {
 

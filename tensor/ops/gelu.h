@@ -35,15 +35,8 @@ Tensor gelu_backward(const Tensor& grad_y, const Tensor& x, GeluForm form = Gelu
 
 }  // namespace ops
 
-namespace cpu {
-void gelu(const Tensor& x, GeluForm form, Tensor& y);
-void gelu_backward(const Tensor& grad_y, const Tensor& x, GeluForm form, Tensor& dx);
-}  // namespace cpu
-
-namespace kernel {
-inline constinit Kernel<void(const Tensor&, GeluForm, Tensor&)> gelu{"gelu", cpu::gelu};
-inline constinit Kernel<void(const Tensor&, const Tensor&, GeluForm, Tensor&)> gelu_backward{
-    "gelu_backward", cpu::gelu_backward};
-}  // namespace kernel
-
 }  // namespace chainline
+
+CHAINLINE_KERNEL(gelu, void(const Tensor& x, GeluForm form, Tensor& y));
+CHAINLINE_KERNEL(gelu_backward,
+                 void(const Tensor& grad_y, const Tensor& x, GeluForm form, Tensor& dx));

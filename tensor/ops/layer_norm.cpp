@@ -7,7 +7,7 @@
 #include "tensor/row_sum.h"
 #include "tensor/rows.h"
 
-namespace chainline::cpu {
+namespace chainline::cpu::CHAINLINE_ISA {
 namespace {
 
 /// Two passes over a row: the mean first, then the centred squares. One pass with
@@ -68,7 +68,7 @@ void layer_norm_backward(const Tensor& grad_y, const Tensor& x, const Tensor& we
   });
 }
 
-}  // namespace chainline::cpu
+}  // namespace chainline::cpu::CHAINLINE_ISA
 
 namespace chainline::ops {
 

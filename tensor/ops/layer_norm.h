@@ -42,20 +42,10 @@ LayerNormGradients layer_norm_backward(const Tensor& grad_y, const Tensor& x, co
 
 }  // namespace chainline::ops
 
-namespace chainline::cpu {
-void layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps, Tensor& y,
-                Tensor& mean, Tensor& rstd);
-void layer_norm_backward(const Tensor& grad_y, const Tensor& x, const Tensor& weight,
-                         const Tensor& mean, const Tensor& rstd, Tensor& dx, Tensor& dweight,
-                         Tensor& dbias);
-}  // namespace chainline::cpu
-
-namespace chainline::kernel {
-inline constinit Kernel<void(const Tensor&, const Tensor&, const Tensor&, double, Tensor&, Tensor&,
-                             Tensor&)>
-    layer_norm{"layer_norm", cpu::layer_norm};
+CHAINLINE_KERNEL(layer_norm, void(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                                  double eps, Tensor& y, Tensor& mean, Tensor& rstd));
 /// Overwrites dx; adds to dweight and dbias, which are (C), or (B, C) per sample.
-inline constinit Kernel<void(const Tensor&, const Tensor&, const Tensor&, const Tensor&,
-                             const Tensor&, Tensor&, Tensor&, Tensor&)>
-    layer_norm_backward{"layer_norm_backward", cpu::layer_norm_backward};
-}  // namespace chainline::kernel
+CHAINLINE_KERNEL(layer_norm_backward,
+                 void(const Tensor& grad_y, const Tensor& x, const Tensor& weight,
+                      const Tensor& mean, const Tensor& rstd, Tensor& dx, Tensor& dweight,
+                      Tensor& dbias));

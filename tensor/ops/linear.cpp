@@ -7,7 +7,7 @@
 #include "tensor/ops/operand.h"
 #include "tensor/parallel.h"
 
-namespace chainline::cpu {
+namespace chainline::cpu::CHAINLINE_ISA {
 
 void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) {
   const std::int64_t N = weight.shape()[0], K = weight.shape()[1];
@@ -50,7 +50,7 @@ void linear_backward_bias(const Tensor& grad_y, Tensor& total) {
   });
 }
 
-}  // namespace chainline::cpu
+}  // namespace chainline::cpu::CHAINLINE_ISA
 
 namespace chainline::ops {
 namespace {

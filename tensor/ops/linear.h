@@ -52,20 +52,11 @@ Tensor linear_backward_bias(const Tensor& grad_y, const SampleSum& sum = {});
 
 }  // namespace chainline::ops
 
-namespace chainline::cpu {
-void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y);
-void linear_backward_weight(const Tensor& grad_y, const Tensor& x, Tensor& total);
-void linear_backward_bias(const Tensor& grad_y, Tensor& total);
-}  // namespace chainline::cpu
-
-namespace chainline::kernel {
 /// x and y are dense; weight may have any strides; bias is dense or undefined.
-inline constinit Kernel<void(const Tensor&, const Tensor&, const Tensor&, Tensor&)> linear{
-    "linear", cpu::linear};
+CHAINLINE_KERNEL(linear,
+                 void(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y));
 /// Adds to total: (N, K), or (B, N, K) per sample.
-inline constinit Kernel<void(const Tensor&, const Tensor&, Tensor&)> linear_backward_weight{
-    "linear_backward_weight", cpu::linear_backward_weight};
+CHAINLINE_KERNEL(linear_backward_weight,
+                 void(const Tensor& grad_y, const Tensor& x, Tensor& total));
 /// Adds to total: (N), or (B, N) per sample.
-inline constinit Kernel<void(const Tensor&, Tensor&)> linear_backward_bias{
-    "linear_backward_bias", cpu::linear_backward_bias};
-}  // namespace chainline::kernel
+CHAINLINE_KERNEL(linear_backward_bias, void(const Tensor& grad_y, Tensor& total));

@@ -5,7 +5,7 @@
 #include "tensor/ops/broadcast.h"
 #include "tensor/parallel.h"
 
-namespace chainline::cpu {
+namespace chainline::cpu::CHAINLINE_ISA {
 namespace {
 
 /// From this many matrices on, threads take whole products; below, they share each product.
@@ -56,7 +56,7 @@ void matmul(const Tensor& a, const Tensor& b, Tensor& y) {
   });
 }
 
-}  // namespace chainline::cpu
+}  // namespace chainline::cpu::CHAINLINE_ISA
 
 namespace chainline::ops {
 

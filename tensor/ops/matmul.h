@@ -22,11 +22,5 @@ Tensor matmul(const Tensor& a, const Tensor& b);
 
 }  // namespace chainline::ops
 
-namespace chainline::cpu {
-void matmul(const Tensor& a, const Tensor& b, Tensor& y);
-}  // namespace chainline::cpu
-
-namespace chainline::kernel {
 /// a and b have y's leading dimensions (stride 0 where they were broadcast); y is dense.
-inline constinit Kernel<void(const Tensor&, const Tensor&, Tensor&)> matmul{"matmul", cpu::matmul};
-}  // namespace chainline::kernel
+CHAINLINE_KERNEL(matmul, void(const Tensor& a, const Tensor& b, Tensor& y));

@@ -5,7 +5,7 @@
 #include "tensor/ops/operand.h"
 #include "tensor/parallel.h"
 
-namespace chainline::cpu {
+namespace chainline::cpu::CHAINLINE_ISA {
 namespace {
 
 constexpr std::int64_t kElementsPerChunk = 16384;
@@ -56,7 +56,7 @@ void sgd_step(Tensor& param, const Tensor& grad, Tensor& velocity,
   });
 }
 
-}  // namespace chainline::cpu
+}  // namespace chainline::cpu::CHAINLINE_ISA
 
 namespace chainline::ops {
 namespace {

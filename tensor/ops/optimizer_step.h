@@ -75,17 +75,8 @@ struct SgdFactors {
 
 }  // namespace chainline::kernel
 
-namespace chainline::cpu {
-void adamw_step(Tensor& param, const Tensor& grad, Tensor& m, Tensor& v,
-                const kernel::AdamWFactors& factors);
-void sgd_step(Tensor& param, const Tensor& grad, Tensor& velocity,
-              const kernel::SgdFactors& factors);
-}  // namespace chainline::cpu
-
-namespace chainline::kernel {
-inline constinit Kernel<void(Tensor&, const Tensor&, Tensor&, Tensor&, const AdamWFactors&)>
-    adamw_step{"adamw_step", cpu::adamw_step};
+CHAINLINE_KERNEL(adamw_step, void(Tensor& param, const Tensor& grad, Tensor& m, Tensor& v,
+                                  const kernel::AdamWFactors& factors));
 /// The velocity is undefined when the momentum is 0.
-inline constinit Kernel<void(Tensor&, const Tensor&, Tensor&, const SgdFactors&)> sgd_step{
-    "sgd_step", cpu::sgd_step};
-}  // namespace chainline::kernel
+CHAINLINE_KERNEL(sgd_step, void(Tensor& param, const Tensor& grad, Tensor& velocity,
+                                const kernel::SgdFactors& factors));

@@ -136,7 +136,7 @@ bool any_nonfinite(const Tensor& x) { return count_nonfinite(x) > 0; }
 
 }  // namespace chainline::ops
 
-namespace chainline::cpu {
+namespace chainline::cpu::CHAINLINE_ISA {
 namespace {
 
 // A sum has two stages. The first folds the rows of the last dimension, if that one is summed over,
@@ -278,4 +278,4 @@ void count_nonfinite(const Tensor& x, Tensor& count) {
   });
 }
 
-}  // namespace chainline::cpu
+}  // namespace chainline::cpu::CHAINLINE_ISA

@@ -68,18 +68,9 @@ bool any_nonfinite(const Tensor& x);
 
 }  // namespace chainline::ops
 
-namespace chainline::cpu {
-void sum(const Tensor& x, Tensor& total);
-void norm2(const Tensor& x, Tensor& y);
-void count_nonfinite(const Tensor& x, Tensor& count);
-}  // namespace chainline::cpu
-
-namespace chainline::kernel {
 /// Adds to `total`, which is dense, has the rank of x, at least 2, and size 1 in the dimensions to
 /// sum over. x has any strides.
-inline constinit Kernel<void(const Tensor&, Tensor&)> sum{"sum", cpu::sum};
+CHAINLINE_KERNEL(sum, void(const Tensor& x, Tensor& total));
 /// x is dense.
-inline constinit Kernel<void(const Tensor&, Tensor&)> norm2{"norm2", cpu::norm2};
-inline constinit Kernel<void(const Tensor&, Tensor&)> count_nonfinite{"count_nonfinite",
-                                                                      cpu::count_nonfinite};
-}  // namespace chainline::kernel
+CHAINLINE_KERNEL(norm2, void(const Tensor& x, Tensor& y));
+CHAINLINE_KERNEL(count_nonfinite, void(const Tensor& x, Tensor& count));

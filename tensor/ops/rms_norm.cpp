@@ -7,7 +7,7 @@
 #include "tensor/row_sum.h"
 #include "tensor/rows.h"
 
-namespace chainline::cpu {
+namespace chainline::cpu::CHAINLINE_ISA {
 namespace {
 
 template <class T>
@@ -58,7 +58,7 @@ void rms_norm_backward(const Tensor& grad_y, const Tensor& x, const Tensor& weig
   });
 }
 
-}  // namespace chainline::cpu
+}  // namespace chainline::cpu::CHAINLINE_ISA
 
 namespace chainline::ops {
 

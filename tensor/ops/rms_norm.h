@@ -40,17 +40,9 @@ RmsNormGradients rms_norm_backward(const Tensor& grad_y, const Tensor& x, const 
 
 }  // namespace chainline::ops
 
-namespace chainline::cpu {
-void rms_norm(const Tensor& x, const Tensor& weight, double eps, Tensor& y, Tensor& rstd);
-void rms_norm_backward(const Tensor& grad_y, const Tensor& x, const Tensor& weight,
-                       const Tensor& rstd, Tensor& dx, Tensor& dweight);
-}  // namespace chainline::cpu
-
-namespace chainline::kernel {
-inline constinit Kernel<void(const Tensor&, const Tensor&, double, Tensor&, Tensor&)> rms_norm{
-    "rms_norm", cpu::rms_norm};
+CHAINLINE_KERNEL(rms_norm,
+                 void(const Tensor& x, const Tensor& weight, double eps, Tensor& y, Tensor& rstd));
 /// Overwrites dx; adds to dweight, which is (C), or (B, C) per sample.
-inline constinit Kernel<void(const Tensor&, const Tensor&, const Tensor&, const Tensor&, Tensor&,
-                             Tensor&)>
-    rms_norm_backward{"rms_norm_backward", cpu::rms_norm_backward};
-}  // namespace chainline::kernel
+CHAINLINE_KERNEL(rms_norm_backward,
+                 void(const Tensor& grad_y, const Tensor& x, const Tensor& weight,
+                      const Tensor& rstd, Tensor& dx, Tensor& dweight));

@@ -5,7 +5,7 @@
 #include "tensor/math.h"
 #include "tensor/rows.h"
 
-namespace chainline::cpu {
+namespace chainline::cpu::CHAINLINE_ISA {
 namespace {
 
 /// cos and sin of the angles of every position: D/2 cosines, then D/2 sines, for each.
@@ -58,7 +58,7 @@ void rope(const Tensor& x, const Tensor& positions, double theta, bool backwards
   });
 }
 
-}  // namespace chainline::cpu
+}  // namespace chainline::cpu::CHAINLINE_ISA
 
 namespace chainline::ops {
 namespace {

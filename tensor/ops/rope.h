@@ -29,12 +29,6 @@ Tensor rope_backward(const Tensor& grad_y, const Tensor& positions, double theta
 
 }  // namespace chainline::ops
 
-namespace chainline::cpu {
-void rope(const Tensor& x, const Tensor& positions, double theta, bool backwards, Tensor& y);
-}  // namespace chainline::cpu
-
-namespace chainline::kernel {
 /// Rotates by the angles, or by minus the angles when `backwards`.
-inline constinit Kernel<void(const Tensor&, const Tensor&, double, bool, Tensor&)> rope{"rope",
-                                                                                        cpu::rope};
-}  // namespace chainline::kernel
+CHAINLINE_KERNEL(rope, void(const Tensor& x, const Tensor& positions, double theta, bool backwards,
+                            Tensor& y));

@@ -4,7 +4,7 @@
 #include "tensor/math.h"
 #include "tensor/ops/operand.h"
 
-namespace chainline::cpu {
+namespace chainline::cpu::CHAINLINE_ISA {
 namespace {
 
 template <class T>
@@ -51,7 +51,7 @@ void silu_gate_backward(const Tensor& grad_y, const Tensor& gate, const Tensor& 
   });
 }
 
-}  // namespace chainline::cpu
+}  // namespace chainline::cpu::CHAINLINE_ISA
 
 namespace chainline::ops {
 

@@ -41,20 +41,8 @@ SiluGateGradients silu_gate_backward(const Tensor& grad_y, const Tensor& gate, c
 
 }  // namespace chainline::ops
 
-namespace chainline::cpu {
-void silu(const Tensor& x, Tensor& y);
-void silu_backward(const Tensor& grad_y, const Tensor& x, Tensor& dx);
-void silu_gate(const Tensor& gate, const Tensor& up, Tensor& y);
-void silu_gate_backward(const Tensor& grad_y, const Tensor& gate, const Tensor& up, Tensor& dgate,
-                        Tensor& dup);
-}  // namespace chainline::cpu
-
-namespace chainline::kernel {
-inline constinit Kernel<void(const Tensor&, Tensor&)> silu{"silu", cpu::silu};
-inline constinit Kernel<void(const Tensor&, const Tensor&, Tensor&)> silu_backward{
-    "silu_backward", cpu::silu_backward};
-inline constinit Kernel<void(const Tensor&, const Tensor&, Tensor&)> silu_gate{"silu_gate",
-                                                                               cpu::silu_gate};
-inline constinit Kernel<void(const Tensor&, const Tensor&, const Tensor&, Tensor&, Tensor&)>
-    silu_gate_backward{"silu_gate_backward", cpu::silu_gate_backward};
-}  // namespace chainline::kernel
+CHAINLINE_KERNEL(silu, void(const Tensor& x, Tensor& y));
+CHAINLINE_KERNEL(silu_backward, void(const Tensor& grad_y, const Tensor& x, Tensor& dx));
+CHAINLINE_KERNEL(silu_gate, void(const Tensor& gate, const Tensor& up, Tensor& y));
+CHAINLINE_KERNEL(silu_gate_backward, void(const Tensor& grad_y, const Tensor& gate,
+                                          const Tensor& up, Tensor& dgate, Tensor& dup));

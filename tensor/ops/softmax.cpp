@@ -7,7 +7,7 @@
 #include "tensor/row_sum.h"
 #include "tensor/rows.h"
 
-namespace chainline::cpu {
+namespace chainline::cpu::CHAINLINE_ISA {
 namespace {
 
 /// What a row is shifted by before exp: its maximum, or 0 for a row of nothing but -inf (or NaN),
@@ -87,7 +87,7 @@ void log_softmax_backward(const Tensor& grad_y, const Tensor& y, Tensor& dx) {
   });
 }
 
-}  // namespace chainline::cpu
+}  // namespace chainline::cpu::CHAINLINE_ISA
 
 namespace chainline::ops {
 

@@ -40,18 +40,7 @@ Tensor log_softmax_backward(const Tensor& grad_y, const Tensor& y);
 
 }  // namespace chainline::ops
 
-namespace chainline::cpu {
-void softmax(const Tensor& x, Tensor& y);
-void softmax_backward(const Tensor& grad_y, const Tensor& y, Tensor& dx);
-void log_softmax(const Tensor& x, Tensor& y);
-void log_softmax_backward(const Tensor& grad_y, const Tensor& y, Tensor& dx);
-}  // namespace chainline::cpu
-
-namespace chainline::kernel {
-inline constinit Kernel<void(const Tensor&, Tensor&)> softmax{"softmax", cpu::softmax};
-inline constinit Kernel<void(const Tensor&, const Tensor&, Tensor&)> softmax_backward{
-    "softmax_backward", cpu::softmax_backward};
-inline constinit Kernel<void(const Tensor&, Tensor&)> log_softmax{"log_softmax", cpu::log_softmax};
-inline constinit Kernel<void(const Tensor&, const Tensor&, Tensor&)> log_softmax_backward{
-    "log_softmax_backward", cpu::log_softmax_backward};
-}  // namespace chainline::kernel
+CHAINLINE_KERNEL(softmax, void(const Tensor& x, Tensor& y));
+CHAINLINE_KERNEL(softmax_backward, void(const Tensor& grad_y, const Tensor& y, Tensor& dx));
+CHAINLINE_KERNEL(log_softmax, void(const Tensor& x, Tensor& y));
+CHAINLINE_KERNEL(log_softmax_backward, void(const Tensor& grad_y, const Tensor& y, Tensor& dx));

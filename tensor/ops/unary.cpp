@@ -65,7 +65,7 @@ Tensor pow_int(const Tensor& x, std::int64_t n) {
 
 }  // namespace chainline::ops
 
-namespace chainline::cpu {
+namespace chainline::cpu::CHAINLINE_ISA {
 
 void unary(UnaryOp op, const Tensor& x, Tensor& y) {
   visit_floating(x.dtype(), name(op), [&]<class T>(Type<T>) {
@@ -132,4 +132,4 @@ void pow_int(const Tensor& x, std::int64_t n, Tensor& y) {
   });
 }
 
-}  // namespace chainline::cpu
+}  // namespace chainline::cpu::CHAINLINE_ISA

@@ -81,16 +81,7 @@ Tensor pow_int(const Tensor& x, std::int64_t n);
 
 }  // namespace chainline::ops
 
-namespace chainline::cpu {
-void unary(UnaryOp op, const Tensor& x, Tensor& y);
-void clamp(const Tensor& x, double low, double high, Tensor& y);
-void pow_int(const Tensor& x, std::int64_t n, Tensor& y);
-}  // namespace chainline::cpu
-
-namespace chainline::kernel {
 /// y is dense; x has its shape and any strides.
-inline constinit Kernel<void(UnaryOp, const Tensor&, Tensor&)> unary{"unary", cpu::unary};
-inline constinit Kernel<void(const Tensor&, double, double, Tensor&)> clamp{"clamp", cpu::clamp};
-inline constinit Kernel<void(const Tensor&, std::int64_t, Tensor&)> pow_int{"pow_int",
-                                                                            cpu::pow_int};
-}  // namespace chainline::kernel
+CHAINLINE_KERNEL(unary, void(UnaryOp op, const Tensor& x, Tensor& y));
+CHAINLINE_KERNEL(clamp, void(const Tensor& x, double low, double high, Tensor& y));
+CHAINLINE_KERNEL(pow_int, void(const Tensor& x, std::int64_t n, Tensor& y));

@@ -21,7 +21,7 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
 
 }  // namespace chainline::ops
 
-namespace chainline::cpu {
+namespace chainline::cpu::CHAINLINE_ISA {
 
 void where(const Tensor& condition, const Tensor& a, const Tensor& b, Tensor& y) {
   visit_any(y.dtype(), [&]<class T>(Type<T>) {
@@ -30,4 +30,4 @@ void where(const Tensor& condition, const Tensor& a, const Tensor& b, Tensor& y)
   });
 }
 
-}  // namespace chainline::cpu
+}  // namespace chainline::cpu::CHAINLINE_ISA

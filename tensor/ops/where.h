@@ -19,12 +19,5 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 
 }  // namespace chainline::ops
 
-namespace chainline::cpu {
-void where(const Tensor& condition, const Tensor& a, const Tensor& b, Tensor& y);
-}  // namespace chainline::cpu
-
-namespace chainline::kernel {
 /// y is dense; the operands have its shape and any strides.
-inline constinit Kernel<void(const Tensor&, const Tensor&, const Tensor&, Tensor&)> where{
-    "where", cpu::where};
-}  // namespace chainline::kernel
+CHAINLINE_KERNEL(where, void(const Tensor& condition, const Tensor& a, const Tensor& b, Tensor& y));

@@ -3,7 +3,7 @@
 # Bits in its doc comments, and has its X.cpp and its tests/ops/X_test.cpp.
 cd "$1/tensor/ops" || exit 2
 wrong=0
-pages=$(grep -l 'constinit Kernel<' -- *.h) || exit 2
+pages=$(grep -l '^CHAINLINE_KERNEL(' -- *.h) || exit 2
 for page in $pages; do
   for word in Shapes Errors Bits; do
     grep -q "^ *///.*\b$word\b" "$page" || { echo "tensor/ops/$page:1: no word $word"; wrong=1; }

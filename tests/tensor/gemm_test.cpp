@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "tensor/parallel.h"
@@ -18,6 +20,32 @@ std::vector<T> numbers(std::int64_t n, std::uint64_t seed) {
   std::vector<T> values(static_cast<std::size_t>(n));
   for (T& value : values) value = static_cast<T>(words.uniform() - 0.5);
   return values;
+}
+
+/// Every test runs with each instruction set that the processor has.
+class Gemm : public testing::TestWithParam<Isa> {
+ protected:
+  void SetUp() override { set_isa(GetParam()); }
+  void TearDown() override { set_isa(before_); }
+
+ private:
+  Isa before_ = isa();
+};
+INSTANTIATE_TEST_SUITE_P(Isas, Gemm, testing::ValuesIn(available_isas()),
+                         [](const auto& set) { return std::string(name(set.param)); });
+
+template <class T>
+void gemm(std::int64_t M, std::int64_t N, std::int64_t K, Matrix<T> a, Matrix<T> b, T* c,
+          std::int64_t c_stride, GemmMode mode = GemmMode::store, const T* bias = nullptr) {
+  constexpr std::array functions{CHAINLINE_CPU_FUNCTIONS(gemm<T>)};
+  functions[static_cast<std::size_t>(isa())](M, N, K, a, b, c, c_stride, mode, bias);
+}
+
+template <class T>
+void gemm_add_chains(std::int64_t M, std::int64_t N, std::int64_t chains, std::int64_t length,
+                     Matrix<T> a, Matrix<T> b, T* c, std::int64_t c_stride) {
+  constexpr std::array functions{CHAINLINE_CPU_FUNCTIONS(gemm_add_chains<T>)};
+  functions[static_cast<std::size_t>(isa())](M, N, chains, length, a, b, c, c_stride);
 }
 
 /// The definition in three loops.
@@ -40,11 +68,12 @@ struct Sizes {
   std::int64_t M, N, K;
 };
 
-// One row, one column, no k, a lone tile, every remainder of rows and vectors, more than one panel
-// of k (256 floats, 128 doubles), several blocks of rows, several blocks of columns.
-const Sizes kSizesThatHurt[] = {{1, 1, 1},    {1, 33, 7},  {7, 1, 300},   {3, 5, 0},
-                                {6, 16, 31},  {13, 17, 8}, {29, 40, 515}, {5, 300, 3},
-                                {301, 19, 9}, {40, 31, 64}};
+// One row, one column, no k, a lone tile of each instruction set, every remainder of rows and
+// vectors, more than one panel of k (256 floats, 128 doubles), several blocks of rows, several
+// blocks of columns.
+const Sizes kSizesThatHurt[] = {{1, 1, 1},   {1, 33, 7},   {7, 1, 300}, {3, 5, 0},
+                                {6, 16, 31}, {14, 32, 31}, {13, 17, 8}, {29, 40, 515},
+                                {5, 300, 3}, {301, 19, 9}, {40, 31, 64}};
 
 template <class T>
 void expect_the_definition(const Sizes& s, bool a_turned, bool b_turned, std::int64_t spread) {
@@ -64,7 +93,7 @@ void expect_the_definition(const Sizes& s, bool a_turned, bool b_turned, std::in
   }
 }
 
-TEST(Gemm, IsItsDefinitionBitForBitForAnyStrides) {
+TEST_P(Gemm, IsItsDefinitionBitForBitForAnyStrides) {
   for (const Sizes& s : kSizesThatHurt) {
     for (const bool a_turned : {false, true}) {
       for (const bool b_turned : {false, true}) {
@@ -77,7 +106,7 @@ TEST(Gemm, IsItsDefinitionBitForBitForAnyStrides) {
   }
 }
 
-TEST(Gemm, AddsTheBiasToTheFinishedChain) {
+TEST_P(Gemm, AddsTheBiasToTheFinishedChain) {
   const std::int64_t M = 9, N = 21, K = 300;
   const std::vector<float> a = numbers<float>(M * K, 1), b = numbers<float>(K * N, 2);
   const std::vector<float> bias = numbers<float>(N, 3);
@@ -91,7 +120,7 @@ TEST(Gemm, AddsTheBiasToTheFinishedChain) {
 }
 
 // Chains shorter than a panel, as long as one, and longer; 1 is an outer product each.
-TEST(Gemm, AddsChainAfterChain) {
+TEST_P(Gemm, AddsChainAfterChain) {
   const std::int64_t M = 20, N = 37;
   for (const Sizes& s : {Sizes{5, 0, 1}, Sizes{7, 0, 90}, Sizes{2, 0, 256}, Sizes{3, 0, 300}}) {
     const std::int64_t chains = s.M, length = s.K, K = chains * length;
@@ -107,7 +136,7 @@ TEST(Gemm, AddsChainAfterChain) {
   }
 }
 
-TEST(Gemm, NeverSkipsAZero) {
+TEST_P(Gemm, NeverSkipsAZero) {
   const float inf = std::numeric_limits<float>::infinity(), nan = std::nanf("");
   // Ragged sizes, so that padding lies beside the infinities.
   const std::int64_t M = 7, N = 19, K = 5;
@@ -123,7 +152,7 @@ TEST(Gemm, NeverSkipsAZero) {
   }
 }
 
-TEST(Gemm, HasTheSameBitsForAnyNumberOfThreads) {
+TEST_P(Gemm, HasTheSameBitsForAnyNumberOfThreads) {
   const std::int64_t M = 700, N = 300, K = 40;
   const std::vector<float> a = numbers<float>(M * K, 1), b = numbers<float>(K * N, 2);
   const int before = threads();

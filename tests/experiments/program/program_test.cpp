@@ -1,11 +1,13 @@
 // The program as a user meets it: sentences, exit codes, and trainings that are killed.
 
 #include <cstdint>
+#include <cstdlib>
 #include <fstream>
 
 #include "experiments/data/image.h"
 #include "experiments/training/log.h"
 #include "nn/checkpoint.h"
+#include "tensor/isa.h"
 #include "tensor/sha256.h"
 #include "tests/experiments/program/process.h"
 
@@ -224,6 +226,28 @@ TEST_F(Program, EndsWithTheSameWeightsWhenItIsKilledAndResumed) {
     EXPECT_EQ(a[i].record.loss, b[i].record.loss) << i;
     EXPECT_EQ(a[i].record.gradient_norm, b[i].record.gradient_norm) << i;
   }
+}
+
+TEST_F(Program, EndsWithTheSameWeightsForEveryInstructionSet) {
+  ASSERT_EQ(run(training("best")).code, 0);
+  for (const Isa isa : available_isas()) {
+    const std::string set(name(isa));
+    ::setenv("CHAINLINE_ISA", set.c_str(), 1);
+    const Outcome outcome = run(training(set));
+    const Outcome machine = run({"inspect", "machine"});
+    ::unsetenv("CHAINLINE_ISA");
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_EQ(weights(set), weights("best")) << set;
+    EXPECT_NE(machine.out.find("instruction_set    " + set + "\n"), std::string::npos)
+        << machine.out;
+  }
+}
+
+TEST_F(Program, RefusesAnInstructionSetThatIsNone) {
+  ::setenv("CHAINLINE_ISA", "sse9", 1);
+  const std::string all = kIsas == 3 ? "scalar, avx2 or avx512" : "scalar or neon";
+  expect_refusal({"inspect", "machine"}, 2, "CHAINLINE_ISA: expected " + all + ", got sse9");
+  ::unsetenv("CHAINLINE_ISA");
 }
 
 TEST_F(Program, StopsAtCtrlCWithACheckpointAndCode130) {

@@ -1,0 +1,34 @@
+# The files of kernels are compiled once for each instruction set (tensor/isa.h), with CHAINLINE_ISA
+# as the namespace of their functions. First for the set that every processor has, as sources of
+# chainline_tensor like any other:
+file(GLOB kernels CONFIGURE_DEPENDS tensor/gemm.cpp tensor/ops/*.cpp)
+target_compile_definitions(chainline_tensor PRIVATE CHAINLINE_ISA=scalar)
+
+# ... then once more for each better one. A function that two files have in common, a template of
+# the standard library say, is kept once by the linker, whichever file it comes from: the one
+# compiled for AVX-512 would then run on processors without it. So all objects of a set are linked
+# into one object that shows nothing but its kernels.
+function(chainline_isa isa)
+  add_library(chainline_${isa} OBJECT ${kernels})
+  target_compile_definitions(chainline_${isa} PRIVATE CHAINLINE_ISA=${isa})
+  # "Unique" symbols of GNU, which inline variables get, would stay visible.
+  target_compile_options(chainline_${isa} PRIVATE ${ARGN} $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)
+  target_include_directories(chainline_${isa} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(chainline_${isa} PRIVATE chainline_flags)
+  set(object ${PROJECT_BINARY_DIR}/chainline_${isa}${CMAKE_CXX_OUTPUT_EXTENSION})
+  add_custom_command(OUTPUT ${object}
+    COMMAND ${CMAKE_LINKER} -r --force-group-allocation -o ${object}.all
+            $<TARGET_OBJECTS:chainline_${isa}>
+    COMMAND ${CMAKE_OBJCOPY} --wildcard --keep-global-symbol=*9chainline3cpu*${isa}*
+            ${object}.all ${object}
+    DEPENDS chainline_${isa} $<TARGET_OBJECTS:chainline_${isa}>
+    COMMENT "Linking the kernels for ${isa}" COMMAND_EXPAND_LISTS VERBATIM)
+  target_sources(chainline_tensor PRIVATE ${object})
+endfunction()
+
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  chainline_isa(avx2 -march=x86-64-v3)
+  chainline_isa(avx512 -march=x86-64-v4 -mprefer-vector-width=512)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+  chainline_isa(neon)
+endif()
