@@ -149,13 +149,12 @@ inline void transpose_block(const T* from, std::int64_t from_stride, T* to,
   }
 }
 
-#if defined(__AVX2__) && defined(__FMA__) && !defined(__AVX512F__)
+#if defined(__AVX2__) && defined(__FMA__)
 
-template <>
-inline void transpose_block(const float* from, std::int64_t from_stride, float* to,
-                            std::int64_t to_stride) {
+/// An 8 x 8 block: pairs of rows, then groups of four, then the 128-bit halves change places.
+inline void transpose_8x8(const float* from, std::int64_t from_stride, float* to,
+                          std::int64_t to_stride) {
   const auto row = [&](std::int64_t j) { return _mm256_loadu_ps(from + j * from_stride); };
-  // Pairs of rows, then groups of four, then the 128-bit halves change places.
   __m256 pairs[8], fours[8];
   for (int j = 0; j < 8; j += 2) {
     const __m256 even = row(j), odd = row(j + 1);
@@ -175,9 +174,8 @@ inline void transpose_block(const float* from, std::int64_t from_stride, float* 
   }
 }
 
-template <>
-inline void transpose_block(const double* from, std::int64_t from_stride, double* to,
-                            std::int64_t to_stride) {
+inline void transpose_4x4(const double* from, std::int64_t from_stride, double* to,
+                          std::int64_t to_stride) {
   const __m256d r0 = _mm256_loadu_pd(from), r1 = _mm256_loadu_pd(from + from_stride);
   const __m256d r2 = _mm256_loadu_pd(from + 2 * from_stride);
   const __m256d r3 = _mm256_loadu_pd(from + 3 * from_stride);
@@ -187,6 +185,28 @@ inline void transpose_block(const double* from, std::int64_t from_stride, double
   _mm256_storeu_pd(to + to_stride, _mm256_permute2f128_pd(odd01, odd23, 0x20));
   _mm256_storeu_pd(to + 2 * to_stride, _mm256_permute2f128_pd(even01, even23, 0x31));
   _mm256_storeu_pd(to + 3 * to_stride, _mm256_permute2f128_pd(odd01, odd23, 0x31));
+}
+
+// A register of AVX2 holds one such block's row; of AVX-512, two.
+
+template <>
+inline void transpose_block(const float* from, std::int64_t from_stride, float* to,
+                            std::int64_t to_stride) {
+  for (std::int64_t k = 0; k < Vec<float>::kWidth; k += 8) {
+    for (std::int64_t j = 0; j < Vec<float>::kWidth; j += 8) {
+      transpose_8x8(from + j * from_stride + k, from_stride, to + k * to_stride + j, to_stride);
+    }
+  }
+}
+
+template <>
+inline void transpose_block(const double* from, std::int64_t from_stride, double* to,
+                            std::int64_t to_stride) {
+  for (std::int64_t k = 0; k < Vec<double>::kWidth; k += 4) {
+    for (std::int64_t j = 0; j < Vec<double>::kWidth; j += 4) {
+      transpose_4x4(from + j * from_stride + k, from_stride, to + k * to_stride + j, to_stride);
+    }
+  }
 }
 
 #endif
