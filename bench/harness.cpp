@@ -15,6 +15,8 @@
 namespace chainline::bench {
 namespace {
 
+bool refused = false;
+
 std::vector<void (*)()>& suites() {
   static std::vector<void (*)()> list;
   return list;
@@ -43,7 +45,7 @@ const Ready& get_ready(const Case& c) {
 void run_case(benchmark::State& state, const Case& c, int n) {
   set_threads(n);
   const Ready& ready = get_ready(c);
-  if (!ready.wrong.empty()) return state.SkipWithError(ready.wrong.c_str());
+  if (!ready.wrong.empty()) return refuse(state, ready.wrong);
   Tensors last;
   const Stopwatch watch(n);
   for (auto _ : state) {
@@ -53,7 +55,7 @@ void run_case(benchmark::State& state, const Case& c, int n) {
   }
   const double seconds = watch.seconds() / static_cast<double>(state.iterations());
   const std::string wrong = same_as(ready.answer)(last);
-  if (!wrong.empty()) return state.SkipWithError(("last timed answer: " + wrong).c_str());
+  if (!wrong.empty()) return refuse(state, "last timed answer: " + wrong);
   report(state, c.flops, c.bytes, seconds, n);
 }
 
@@ -111,6 +113,13 @@ std::string judge_by_twin(const Tensors& answer, const std::function<Tensors(DTy
 }
 
 }  // namespace
+
+void refuse(benchmark::State& state, const std::string& wrong) {
+  refused = true;
+  state.SkipWithError(wrong.c_str());
+}
+
+bool any_refused() { return refused; }
 
 void report(benchmark::State& state, double flops, double bytes, double seconds, int n) {
   if (flops > 0) {

@@ -49,6 +49,11 @@ class Suite {
 /// copy_bandwidth), of the same run.
 void add(const Case& c);
 
+/// Ends a benchmark with what is wrong with an answer in place of a figure.
+void refuse(benchmark::State& state, const std::string& wrong);
+/// Whether any benchmark was refused: the program's exit code is 3 then.
+bool any_refused();
+
 /// Sets the counters of a call that took so many seconds on n threads.
 void report(benchmark::State& state, double flops, double bytes, double seconds, int n);
 

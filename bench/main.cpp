@@ -41,7 +41,10 @@ int main(int argc, char** argv) {
     chainline::bench::describe_machine();
     benchmark::RunSpecifiedBenchmarks();
     benchmark::Shutdown();
-    return 0;
+    return chainline::bench::any_refused() ? 3 : 0;
+  } catch (const chainline::DeviceError& e) {
+    std::fprintf(stderr, "%s\n", e.what());
+    return 4;
   } catch (const chainline::Error& e) {
     std::fprintf(stderr, "%s\n", e.what());
     return 2;

@@ -121,7 +121,7 @@ void contest(benchmark::State& state, const Product& p, const Contender& contend
   const auto both_agree = [&] { return agrees(p, in, ours.reshape({-1}), theirs); };
   ours = ops::matmul(in.a, in.b);
   run();
-  if (!both_agree()) return state.SkipWithError("wrong answer");
+  if (!both_agree()) return refuse(state, "wrong answer");
   double our_seconds = 0, their_seconds = 0;
   for (auto _ : state) {
     const Stopwatch our_watch(threads);
@@ -134,7 +134,7 @@ void contest(benchmark::State& state, const Product& p, const Contender& contend
     their_seconds += seconds;
     state.SetIterationTime(seconds);
   }
-  if (!both_agree()) return state.SkipWithError("wrong last answer");
+  if (!both_agree()) return refuse(state, "wrong last answer");
   report(state, flops(p), 0, their_seconds / static_cast<double>(state.iterations()), threads);
   state.counters["vs"] = their_seconds / our_seconds;
 }

@@ -81,12 +81,12 @@ void run(benchmark::State& state, const Op& op, int n) {
   set_threads(n);
   Numbers x;
   op.step(x);
-  if (!right(x, 1, op.by_hand)) return state.SkipWithError("wrong first step");
+  if (!right(x, 1, op.by_hand)) return refuse(state, "wrong first step");
   const Stopwatch watch(n);
   for (auto _ : state) op.step(x);
   const double seconds = watch.seconds() / static_cast<double>(state.iterations());
   if (!right(x, 1 + static_cast<std::int64_t>(state.iterations()), op.by_hand)) {
-    return state.SkipWithError("wrong last step");
+    return refuse(state, "wrong last step");
   }
   report(state, 0, 4.0 * op.tensors * static_cast<double>(kParameters), seconds, n);
 }

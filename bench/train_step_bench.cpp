@@ -178,7 +178,7 @@ void train_step(benchmark::State& state, int n) {
   Training training(DType::f32);
   std::size_t steps = 0;
   if (!first_steps.agrees(steps++, training.step(data))) {
-    return state.SkipWithError("wrong first step");
+    return refuse(state, "wrong first step");
   }
   const auto held = [] {
     const MemoryUse use = memory_use();
@@ -192,7 +192,7 @@ void train_step(benchmark::State& state, int n) {
     right = first_steps.agrees(steps++, training.step(data)) && right;
   }
   const double seconds = watch.seconds() / static_cast<double>(state.iterations());
-  if (!right) return state.SkipWithError("wrong loss or gradient");
+  if (!right) return refuse(state, "wrong loss or gradient");
   report(state, step_flops(), 0, seconds, n);
   state.counters["GFLOP/step"] = step_flops() * 1e-9;
   state.counters["samples/s"] = static_cast<double>(kBatch) / seconds;
