@@ -35,17 +35,17 @@ CHAINLINE_HOST_DEVICE inline T log(T x) {
   using B = Bits<T>;
   constexpr int fraction = Format<T>::kFraction;
   constexpr B bias = Format<T>::kBias;
-  const T smallest_normal = std::bit_cast<T>(B{1} << fraction);
+  const T smallest_normal = from_bits<T>(B{1} << fraction);
   const bool subnormal = x < smallest_normal;
   const T lift = select(subnormal, static_cast<T>(B{1} << (fraction + 1)), T{1});
   const B bits = bits_of(x * lift);
   // 1 + f starts at 2/3 in f32 and at sqrt(1/2) in f64.
   const B start = kIsFloat<T> ? B{0x3F2AAAAB} : static_cast<B>(0x3FE6A09E667F3BCDu);
   const B biased_k = (bits - start + (bias << fraction)) >> fraction;
-  const T f = std::bit_cast<T>(static_cast<B>(bits - ((biased_k - bias) << fraction))) - T{1};
+  const T f = from_bits<T>(bits - ((biased_k - bias) << fraction)) - T{1};
   // The integer biased_k as a number: written below 2^kFraction, which is subtracted again.
   const T two_to_fraction = static_cast<T>(B{1} << fraction);
-  const T k = (std::bit_cast<T>(static_cast<B>(bits_of(two_to_fraction) | biased_k)) -
+  const T k = (from_bits<T>(bits_of(two_to_fraction) | biased_k) -
                (two_to_fraction + static_cast<T>(bias))) -
               select(subnormal, static_cast<T>(fraction + 1), T{0});
   T tail;
@@ -65,7 +65,7 @@ CHAINLINE_HOST_DEVICE inline T log(T x) {
   }
   tail = std::fma(k, pick<T>(0x1.7f7d1cp-20f, -0x1.8432a1b0e2634p-43), tail);
   const Pair<T> head = ordered_sum(k * pick<T>(0x1.62e4p-1f, 0x1.62e42fefa4p-1), f);
-  const T infinity = std::bit_cast<T>(static_cast<B>((2 * bias + 1) << fraction));
+  const T infinity = from_bits<T>((2 * bias + 1) << fraction);
   T result = head.high + (head.low + tail);
   result = select(x < infinity, result, x);  // infinity and NaN
   result = select(x == T{0}, -infinity, result);
@@ -175,8 +175,8 @@ CHAINLINE_HOST_DEVICE inline double sin(double x) {
   const double value =
       parts::select((r.quadrant & 1) != 0, parts::cos_near_zero(r), parts::sin_near_zero(r));
   const std::uint64_t flip = std::uint64_t{r.quadrant >> 1 & 1} << 63;
-  return std::bit_cast<double>(parts::bits_of(value) ^ flip ^
-                               (parts::bits_of(x) & std::uint64_t{1} << 63));
+  return parts::from_bits<double>(parts::bits_of(value) ^ flip ^
+                                  (parts::bits_of(x) & std::uint64_t{1} << 63));
 }
 
 /// The cosine of x in radians. Worst error: f32 0.501, f64 0.79.
@@ -185,7 +185,7 @@ CHAINLINE_HOST_DEVICE inline double cos(double x) {
   const double value =
       parts::select((r.quadrant & 1) != 0, parts::sin_near_zero(r), parts::cos_near_zero(r));
   const std::uint64_t flip = std::uint64_t{(r.quadrant + 1) >> 1 & 1} << 63;
-  return std::bit_cast<double>(parts::bits_of(value) ^ flip);
+  return parts::from_bits<double>(parts::bits_of(value) ^ flip);
 }
 
 /// In f32 sine and cosine are those of f64, rounded: about twice the cost of a polynomial in f32,

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <type_traits>
@@ -32,9 +31,14 @@ using Bits = typename Format<T>::Bits;
 template <class T>
 constexpr bool kIsFloat = std::is_same_v<T, float>;
 
+// The compiler's own word, for device code may not call std::bit_cast, which is a host function.
 template <class T>
-CHAINLINE_HOST_DEVICE inline Bits<T> bits_of(T x) {
-  return std::bit_cast<Bits<T>>(x);
+CHAINLINE_HOST_DEVICE constexpr Bits<T> bits_of(T x) {
+  return __builtin_bit_cast(Bits<T>, x);
+}
+template <class T>
+CHAINLINE_HOST_DEVICE constexpr T from_bits(Bits<T> bits) {
+  return __builtin_bit_cast(T, bits);
 }
 
 /// Adding 1.5 * 2^kFraction rounds to an integer (ties to even) and leaves it in the low bits.
@@ -65,14 +69,14 @@ CHAINLINE_HOST_DEVICE inline T polynomial(T x, T c0, T c1, More... more) {
 
 template <class T>
 CHAINLINE_HOST_DEVICE inline T absolute(T x) {
-  return std::bit_cast<T>(static_cast<Bits<T>>(bits_of(x) << 1) >> 1);
+  return from_bits<T>((bits_of(x) << 1) >> 1);
 }
 
 /// The magnitude of the first with the sign of the second; magnitude must not be negative.
 template <class T>
 CHAINLINE_HOST_DEVICE inline T with_sign_of(T magnitude, T x) {
   constexpr Bits<T> sign = Bits<T>{1} << (8 * sizeof(T) - 1);
-  return std::bit_cast<T>(static_cast<Bits<T>>(bits_of(magnitude) | (bits_of(x) & sign)));
+  return from_bits<T>(bits_of(magnitude) | (bits_of(x) & sign));
 }
 
 /// condition ? yes : no by masks, for compilers turn some conditional expressions into branches,
@@ -80,7 +84,7 @@ CHAINLINE_HOST_DEVICE inline T with_sign_of(T magnitude, T x) {
 template <class T>
 CHAINLINE_HOST_DEVICE inline T select(bool condition, T yes, T no) {
   const Bits<T> mask = Bits<T>{0} - static_cast<Bits<T>>(condition);
-  return std::bit_cast<T>(static_cast<Bits<T>>((bits_of(yes) & mask) | (bits_of(no) & ~mask)));
+  return from_bits<T>((bits_of(yes) & mask) | (bits_of(no) & ~mask));
 }
 
 /// The smaller of x and the limit; a NaN stays.
@@ -127,8 +131,7 @@ CHAINLINE_HOST_DEVICE inline T quotient(Pair<T> n, Pair<T> d) {
 /// NaN leaves there is no undefined behaviour.
 template <class T>
 CHAINLINE_HOST_DEVICE inline T power_of_two(Bits<T> exponent) {
-  return std::bit_cast<T>(
-      static_cast<Bits<T>>((exponent + Format<T>::kBias) << Format<T>::kFraction));
+  return from_bits<T>((exponent + Format<T>::kBias) << Format<T>::kFraction);
 }
 
 /// x 2^exponent in two factors, for the exponent alone may be beyond the normal numbers. Rounds in

@@ -11,6 +11,19 @@ struct Reduced {
   std::uint32_t quadrant;
 };
 
+/// The zeros above the highest one of a number that is not 0. (Device code may not call
+/// std::countl_zero.)
+CHAINLINE_HOST_DEVICE constexpr int leading_zeros(std::uint64_t x) {
+  int zeros = 0;
+  for (int half = 32; half > 0; half /= 2) {
+    if (x >> (64 - half) == 0) {
+      x <<= half;
+      zeros += half;
+    }
+  }
+  return zeros;
+}
+
 /// x below 2^30 (Cody and Waite): pi/2 in three pieces of 53 bits. The multiple q of the first
 /// piece lies on a grid of 2^-52, and so does x where q > 0; the difference is below 1, so it is
 /// exact.
@@ -61,7 +74,7 @@ CHAINLINE_HOST_DEVICE inline Reduced reduce_huge(double x) {
   const std::uint32_t quadrant = static_cast<std::uint32_t>(top >> 62) + (negative ? 1 : 0);
   if (negative) fraction = 0 - fraction;
   const auto fraction_top = static_cast<std::uint64_t>(fraction >> 64);
-  const int zeros = std::countl_zero(fraction_top);  // at most 62
+  const int zeros = leading_zeros(fraction_top);  // at most 62
   fraction <<= zeros;
   const double unit = power_of_two<double>(static_cast<std::uint64_t>(-53 - zeros));
   const double sign_unit = negative ? -unit : unit;

@@ -1,14 +1,22 @@
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "tensor/host_device.h"
 
 namespace chainline {
 
-using PhiloxCounter = std::array<std::uint32_t, 4>;
-using PhiloxKey = std::array<std::uint32_t, 2>;
+/// An array whose members device code may call (those of std::array are host functions).
+template <int N>
+struct PhiloxWords {
+  std::uint32_t words[N];
+  CHAINLINE_HOST_DEVICE constexpr std::uint32_t& operator[](std::size_t i) { return words[i]; }
+  CHAINLINE_HOST_DEVICE constexpr std::uint32_t operator[](std::size_t i) const { return words[i]; }
+  bool operator==(const PhiloxWords&) const = default;
+};
+using PhiloxCounter = PhiloxWords<4>;
+using PhiloxKey = PhiloxWords<2>;
 
 /// One round of Philox4x32: two 32 x 32 -> 64 bit products, whose halves are crossed over and mixed
 /// with the key.

@@ -29,8 +29,7 @@ class Generator {
   explicit Generator(std::uint64_t seed, std::string_view stream);
 
   /// Four random words.
-  std::array<std::uint32_t, 4> block(std::uint32_t epoch, std::uint32_t sample,
-                                     std::uint64_t position) const {
+  PhiloxCounter block(std::uint32_t epoch, std::uint32_t sample, std::uint64_t position) const {
     return philox4x32({static_cast<std::uint32_t>(position),
                        static_cast<std::uint32_t>(position >> 32), sample, epoch},
                       key_);
@@ -109,7 +108,7 @@ class RandomSequence {
   std::uint32_t epoch_;
   std::uint32_t sample_;
   std::uint64_t position_ = 0;
-  std::array<std::uint32_t, 4> block_{};
+  PhiloxCounter block_{};
 };
 
 /// The number of 32-bit words that stand for an event of this probability, round(2^32 probability):
