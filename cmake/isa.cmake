@@ -7,7 +7,8 @@ target_compile_definitions(chainline_tensor PRIVATE CHAINLINE_ISA=scalar)
 # ... then once more for each better one. A function that two files have in common, a template of
 # the standard library say, is kept once by the linker, whichever file it comes from: the one
 # compiled for AVX-512 would then run on processors without it. So all objects of a set are linked
-# into one object that shows nothing but its kernels.
+# into one object that shows nothing but its kernels. GNU ld does it, whatever linker the compiler
+# has as its own: lld would leave the common functions to a later linker.
 function(chainline_isa isa)
   add_library(chainline_${isa} OBJECT ${kernels})
   target_compile_definitions(chainline_${isa} PRIVATE CHAINLINE_ISA=${isa})
@@ -17,8 +18,8 @@ function(chainline_isa isa)
   target_link_libraries(chainline_${isa} PRIVATE chainline_flags)
   set(object ${PROJECT_BINARY_DIR}/chainline_${isa}${CMAKE_CXX_OUTPUT_EXTENSION})
   add_custom_command(OUTPUT ${object}
-    COMMAND ${CMAKE_LINKER} -r --force-group-allocation -o ${object}.all
-            $<TARGET_OBJECTS:chainline_${isa}>
+    COMMAND ${CMAKE_CXX_COMPILER} -fuse-ld=bfd -r -nostdlib -Wl,--force-group-allocation
+            -o ${object}.all $<TARGET_OBJECTS:chainline_${isa}>
     COMMAND ${CMAKE_OBJCOPY} --wildcard --keep-global-symbol=*9chainline3cpu*${isa}*
             ${object}.all ${object}
     DEPENDS chainline_${isa} $<TARGET_OBJECTS:chainline_${isa}>
