@@ -52,6 +52,7 @@ figcaption { margin-top: .5rem; color: var(--soft); font-size: .9rem; line-heigh
 figcaption p { margin: .25rem 0; }
 .source code { color: var(--ink); background: var(--panel); border-radius: .25rem;
   padding: .1rem .35rem; -webkit-box-decoration-break: clone; box-decoration-break: clone; }
+.source code span { white-space: nowrap; }
 svg { display: block; width: 100%; height: auto; overflow: visible; }
 svg.narrow { display: none; }
 svg text { font: 12px system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; fill: var(--ink);

@@ -89,6 +89,19 @@ std::string link(const std::string& path) {
   return address;
 }
 
+/// A command as code. Browsers break lines after hyphens, and half of "--seed" reads like nothing.
+std::string render_command(const std::string& command) {
+  std::string html = "<code>";
+  for (std::size_t begin = 0; begin < command.size();) {
+    const std::size_t end = std::min(command.find(' ', begin), command.size());
+    const std::string word = escape_html(command.substr(begin, end - begin));
+    html += word.starts_with("--") ? "<span>" + word + "</span>" : word;
+    if (end < command.size()) html += ' ';
+    begin = end + 1;
+  }
+  return html + "</code>";
+}
+
 std::string render_figure(const Figure& figure, int number) {
   expect(!figure.title.empty(), figure, "expected a title, got none");
   expect(!figure.command.empty(), figure, "expected the command that makes it, got none");
@@ -100,7 +113,7 @@ std::string render_figure(const Figure& figure, int number) {
   html += render_body(figure);
   html += "<figcaption>";
   if (!figure.caption.empty()) html += "<p>" + inline_html(figure.caption) + "</p>";
-  html += "<p class=\"source\">Made by <code>" + escape_html(figure.command) + "</code>";
+  html += "<p class=\"source\">Made by " + render_command(figure.command);
   if (!figure.record.empty())
     html +=
         fmt::format(" from <a href=\"{}\">{}</a>", link(figure.record), escape_html(figure.record));

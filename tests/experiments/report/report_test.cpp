@@ -279,7 +279,8 @@ TEST(Report, FetchesNothing) {
 
 TEST(Report, SaysOfEveryFigureWhatMadeIt) {
   const std::string html = render_report(sample_report());
-  EXPECT_NE(html.find("Made by <code>chainline probe --run runs/r50 --folds 8</code> from "
+  EXPECT_NE(html.find("Made by <code>chainline probe <span>--run</span> runs/r50 "
+                      "<span>--folds</span> 8</code> from "
                       "<a href=\"probe.jsonl\">probe.jsonl</a>"),
             html.npos);
 }
