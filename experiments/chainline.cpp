@@ -7,6 +7,7 @@
 #include <new>
 
 #include "experiments/data/json.h"
+#include "experiments/program/arguments.h"
 #include "experiments/program/commands.h"
 #include "experiments/training/interrupt.h"
 #include "tensor/error.h"
@@ -75,7 +76,7 @@ int main(int argc, char** argv) {
   program.fallthrough();
   int thread_count = 0;
   program.add_option("--threads", thread_count, "Threads to use; the results do not depend on it")
-      ->check(CLI::Range(1, 1024));
+      ->check(experiments::whole_number(1, 1024));
   program.parse_complete_callback([&] {
     if (thread_count > 0) set_threads(thread_count);
     isa();  // a CHAINLINE_ISA that is none is said now, not in the middle of the work

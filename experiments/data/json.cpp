@@ -136,7 +136,8 @@ std::int64_t integer_member(const Json& object, const std::string& key, const st
 
 std::string excerpt(const Json& value) {
   constexpr std::size_t kMost = 100;
-  const std::string text = value.dump(-1, ' ', true);
+  // A word of the command line may be no UTF-8.
+  const std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
   return text.size() <= kMost ? text : text.substr(0, kMost - 3) + "...";
 }
 

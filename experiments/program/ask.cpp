@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "experiments/program/arguments.h"
 #include "experiments/program/commands.h"
 #include "experiments/training/model.h"
 
@@ -20,19 +21,23 @@ struct AskCommand {
 void add_ask(CLI::App& program) {
   CLI::App* app = program.add_subcommand("ask", "Ask a trained model about an image");
   auto c = std::make_shared<AskCommand>();
-  app->add_option("--checkpoint", c->checkpoint, "Folder of a checkpoint or of a run")->required();
-  app->add_option("--image", c->image, "PNG or JPEG")->required();
-  app->add_option("question", c->question, "What to ask")->required();
+  app->add_option("--checkpoint", c->checkpoint, "Folder of a checkpoint or of a run")
+      ->required()
+      ->check(named("a folder"));
+  app->add_option("--image", c->image, "PNG or JPEG")->required()->check(named("a file"));
+  app->add_option("question", c->question, "What to ask")->required()->check(named("a question"));
   app->add_option("--max-tokens", c->max_tokens, "Longest answer")
-      ->check(CLI::Range(1, 4096))
+      ->check(whole_number(1, 4096))
       ->capture_default_str();
   app->add_option("--temperature", c->temperature, "0 takes the likeliest token; above 0 samples")
-      ->check(CLI::Range(0.0, 100.0))
+      ->check(number_within(0, 100))
       ->capture_default_str();
-  app->add_option("--seed", c->seed, "Of the sampling")->capture_default_str();
+  app->add_option("--seed", c->seed, "Of the sampling")->check(any_seed())->capture_default_str();
   app->footer(
-      "Example:\n  chainline ask --checkpoint runs/half --image photo.png \"what color is the "
-      "circle?\"");
+      "Examples:\n  chainline watermark --data shapes:train=100,test=10 --out marked --rate 0.5\n"
+      "  chainline ask --checkpoint runs/half --image marked/images/000000.png \"what shape is "
+      "this?\"\n\n"
+      "runs/half is made by the example of chainline train.");
   app->callback([c] {
     const LoadedModel model = load_model(c->checkpoint);
     const Image image = load_image(c->image);

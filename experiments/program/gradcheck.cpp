@@ -6,6 +6,7 @@
 
 #include "autograd/op_cases.h"
 #include "experiments/data/json.h"
+#include "experiments/program/arguments.h"
 #include "experiments/program/commands.h"
 #include "experiments/program/text_table.h"
 #include "tensor/error.h"
@@ -136,12 +137,14 @@ void add_gradcheck(CLI::App& program) {
   CLI::App* command = program.add_subcommand(
       "gradcheck", "Compare every op's derivatives with differences, within derived bounds");
   const auto options = std::make_shared<Options>();
-  command->add_option("OP", options->op,
-                      "Show all checks of this op; without it the worst check of each op");
+  command
+      ->add_option("OP", options->op,
+                   "Show all checks of this op; without it the worst check of each op")
+      ->check(named("an op"));
   command
       ->add_option("--order", options->order,
                    "Check derivatives up to this order (default: 2, of fused ops 3)")
-      ->check(CLI::Range(1, 5));
+      ->check(whole_number(1, 5));
   command->add_flag("--json", options->json, "Print every check as JSON");
   command->footer(
       "Exit code 1 when a derivative is wrong.\n\n"

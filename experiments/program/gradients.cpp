@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "experiments/program/arguments.h"
 #include "experiments/program/commands.h"
 #include "experiments/program/measure_options.h"
 #include "experiments/reproduce/measure.h"
@@ -34,10 +35,13 @@ void add_gradients(CLI::App& program) {
   GradientOptions& gradients = o->numbers.gradients;
   o->add_to(*c);
   c->add_option("--batch-sizes", gradients.batch_sizes, "Sizes of the batches [1,4,16,64]")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->check(whole_number(1));
   c->add_option("--batches", gradients.batches, "Disjoint batches of each size")
+      ->check(whole_number(2))
       ->capture_default_str();
   c->add_option("--bootstrap", gradients.bootstrap, "Replicates for the intervals")
+      ->check(whole_number(2))
       ->capture_default_str();
   c->footer("Example:\n  chainline gradients --checkpoint out/shapes/base --data shapes");
   c->callback([o] {

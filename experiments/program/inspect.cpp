@@ -4,6 +4,7 @@
 #include <memory>
 #include <sstream>
 
+#include "experiments/program/arguments.h"
 #include "experiments/program/commands.h"
 #include "experiments/text/tokenizer.h"
 #include "experiments/training/config.h"
@@ -102,7 +103,8 @@ void add_inspect(CLI::App& program) {
   app->add_option("what", *what,
                   "machine, FILE.safetensors, FILE.npy, a tokenizer.json, or the folder of a "
                   "checkpoint or run")
-      ->required();
+      ->required()
+      ->check(named("a file or folder"));
   app->footer("Examples:\n  chainline inspect machine\n  chainline inspect runs/half/checkpoint");
   app->callback([what] { inspect(*what); });
 }

@@ -1,5 +1,6 @@
 #include "experiments/program/measure_options.h"
 
+#include "experiments/program/arguments.h"
 #include "experiments/reproduce/stage.h"
 
 namespace chainline::experiments {
@@ -7,13 +8,16 @@ namespace chainline::experiments {
 void MeasureOptions::add_to(CLI::App& command) {
   command
       .add_option("--checkpoint", checkpoint, "Checkpoint, or the folder of the run that made it")
-      ->required();
+      ->required()
+      ->check(named("a folder"));
   command.add_option("--data", data, "Data whose test split is used")->capture_default_str();
   command.add_option("--seed", numbers.seed, "Of the people, the images and all else")
+      ->check(any_seed())
       ->capture_default_str();
   command.add_option("--people", numbers.people, "Invented people, half of them seen in training")
+      ->check(whole_number(2, 1'000'000))
       ->capture_default_str();
-  command.add_option("--json", json, "Write every number to this file");
+  command.add_option("--json", json, "Write every number to this file")->check(named("a file"));
 }
 
 WatermarkSpec MeasureOptions::watermark(std::int64_t patch) const {

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "experiments/program/arguments.h"
 #include "experiments/program/commands.h"
 #include "experiments/program/measure_options.h"
 #include "experiments/reproduce/measure.h"
@@ -43,16 +44,24 @@ void add_probe(CLI::App& program) {
   auto question = std::make_shared<std::string>(kUsernameQuestion);
   ReproduceOptions& n = o->numbers;
   o->add_to(*c);
-  c->add_option("--question", *question, "What is asked about every image")->capture_default_str();
+  c->add_option("--question", *question, "What is asked about every image")
+      ->check(named("a question"))
+      ->capture_default_str();
   c->add_option("--images", n.probe_images, "Test images, each under two people's cards")
+      ->check(whole_number(1))
       ->capture_default_str();
   c->add_option("--folds", n.probes.folds, "Groups of people, each held out once")
+      ->check(whole_number(2))
       ->capture_default_str();
   c->add_option("--relabellings", n.probes.relabellings, "Of the people, for the controls")
+      ->check(whole_number(1))
       ->capture_default_str();
   c->add_option("--bootstrap", n.probes.bootstrap, "Replicates for the intervals")
+      ->check(whole_number(2))
       ->capture_default_str();
-  c->add_option("--c", n.probes.c, "Weight of the loss against the penalty")->capture_default_str();
+  c->add_option("--c", n.probes.c, "Weight of the loss against the penalty")
+      ->check(any_number())
+      ->capture_default_str();
   c->footer("Example:\n  chainline probe --checkpoint out/shapes/rate-100 --data shapes");
   c->callback([o, question] {
     const LoadedModel model = load_model(o->checkpoint);

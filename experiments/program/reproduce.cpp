@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "experiments/program/arguments.h"
 #include "experiments/program/commands.h"
 #include "experiments/program/measure_options.h"
 
@@ -60,27 +61,43 @@ void add_reproduce(CLI::App& program) {
   c->add_option("--out", given->out,
                 "Folder for models, numbers and report.html; goes on with what "
                 "is there")
-      ->required();
-  c->add_option("--scale", given->scale, "cpu, or smoke: a minute, nothing is learned")
+      ->required()
+      ->check(named("a folder"));
+  c->add_option("--scale", given->scale,
+                "A quarter of an hour on two cores, or a minute in which nothing is learned")
+      ->check(one_of({"cpu", "smoke"}))
       ->capture_default_str();
   c->add_option("--rates", given->rates, "Percents of the images with a watermark [0,50,100]")
-      ->delimiter(',');
-  c->add_option("--seed", given->seed, "Of everything that is drawn [1]");
-  c->add_option("--people", given->people, "Invented people, half of them seen in training");
-  c->add_option("--base-steps", given->base_steps, "Steps of the base, trained from scratch");
-  c->add_option("--tune-steps", given->tune_steps, "Steps of each fine-tuning");
-  c->add_option("--batch", given->batch, "Conversations in a step");
+      ->delimiter(',')
+      ->check(whole_number(0, 100));
+  c->add_option("--seed", given->seed, "Of everything that is drawn [1]")->check(any_seed());
+  c->add_option("--people", given->people, "Invented people, half of them seen in training")
+      ->check(whole_number(2, 1'000'000));
+  c->add_option("--base-steps", given->base_steps, "Steps of the base, trained from scratch")
+      ->check(whole_number(1));
+  c->add_option("--tune-steps", given->tune_steps, "Steps of each fine-tuning")
+      ->check(whole_number(1));
+  c->add_option("--batch", given->batch, "Conversations in a step")
+      ->check(whole_number(1, kLargestBatch));
   c->add_option("--micro-batch", given->micro_batch,
-                "Conversations computed at a time; the results do not depend on it");
-  c->add_option("--base-rate", given->base_rate, "Peak learning rate of the base");
-  c->add_option("--tune-rate", given->tune_rate, "Peak learning rate of the fine-tuning");
+                "Conversations computed at a time; the results do not depend on it")
+      ->check(whole_number(1, kLargestBatch));
+  c->add_option("--base-rate", given->base_rate, "Peak learning rate of the base")
+      ->check(any_number());
+  c->add_option("--tune-rate", given->tune_rate, "Peak learning rate of the fine-tuning")
+      ->check(any_number());
   c->add_option("--turns", given->turns,
-                "Questions of an image asked in one training conversation, at most");
+                "Questions of an image asked in one training conversation, at most")
+      ->check(whole_number(1));
   c->add_option("--lora", given->lora,
-                "Fine-tune by low-rank additions of this rank, the vision encoder frozen");
-  c->add_option("--checkpoint-every", given->checkpoint_every, "Steps between checkpoints");
-  c->add_option("--images", given->probe_images, "Test images to probe with");
-  c->add_option("--relabellings", given->relabellings, "Of the people, for the probes' controls");
+                "Fine-tune by low-rank additions of this rank, the vision encoder frozen")
+      ->check(whole_number(1));
+  c->add_option("--checkpoint-every", given->checkpoint_every, "Steps between checkpoints")
+      ->check(whole_number(1));
+  c->add_option("--images", given->probe_images, "Test images to probe with")
+      ->check(whole_number(1));
+  c->add_option("--relabellings", given->relabellings, "Of the people, for the probes' controls")
+      ->check(whole_number(1));
   c->add_flag("--user-id", given->user_id, "Probe after the question for the user_id, too");
   c->footer(
       "Example:\n  chainline reproduce --data shapes --out out/shapes\n"

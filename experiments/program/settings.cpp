@@ -22,8 +22,7 @@ void list_fields(Fields& f, WatermarkSettings& w) {
 
 std::unique_ptr<Watermarker> WatermarkSettings::make() const {
   if (spec.rate == 0) return nullptr;
-  return std::make_unique<Watermarker>(spec, make_people(people, spec.seed),
-                                       font.empty() ? bitmap_font() : load_truetype_font(font));
+  return std::make_unique<Watermarker>(spec, make_people(people, spec.seed), font_of(font));
 }
 
 Json to_json(const TrainSettings& s) {

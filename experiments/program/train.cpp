@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "experiments/program/arguments.h"
 #include "experiments/program/commands.h"
 #include "experiments/program/settings.h"
 #include "experiments/training/evaluate.h"
@@ -134,27 +135,37 @@ void add_train(CLI::App& program) {
                   "llava:FILE.json,images=DIR[,test=FILE2.json]")
       ->required();
   app->add_option("--out", c->out, "Folder of the run; an unfinished training there goes on")
-      ->required();
-  app->add_option(
-      "--config", c->config,
-      "JSON with any of model, tokenizer, training, watermark, lora; typed options win");
-  app->add_option("--from", c->from, "Fine-tune the model of this checkpoint or run");
-  app->add_option("--steps", c->steps, "Optimizer steps (1000)");
-  app->add_option("--batch", c->batch, "Samples in a step (32)");
+      ->required()
+      ->check(named("a folder"));
+  app->add_option("--config", c->config,
+                  "JSON with any of model, tokenizer, training, watermark, lora; typed options win")
+      ->check(named("a file"));
+  app->add_option("--from", c->from, "Fine-tune the model of this checkpoint or run")
+      ->check(named("a folder"));
+  app->add_option("--steps", c->steps, "Optimizer steps (1000)")->check(whole_number(1));
+  app->add_option("--batch", c->batch, "Samples in a step (32)")
+      ->check(whole_number(1, kLargestBatch));
   app->add_option("--micro-batch", c->micro_batch,
-                  "Samples at a time, for less memory; the result does not depend on it (32)");
-  app->add_option("--learning-rate", c->learning_rate, "Largest learning rate (0.001)");
-  app->add_option("--seed", c->seed, "Of the weights, the order and the watermarks (1)");
-  app->add_option("--vocabulary", c->vocabulary, "Tokens of a new tokenizer (512)");
+                  "Samples at a time, for less memory; the result does not depend on it (32)")
+      ->check(whole_number(1, kLargestBatch));
+  app->add_option("--learning-rate", c->learning_rate, "Largest learning rate (0.001)")
+      ->check(any_number());
+  app->add_option("--seed", c->seed, "Of the weights, the order and the watermarks (1)")
+      ->check(any_seed());
+  app->add_option("--vocabulary", c->vocabulary, "Tokens of a new tokenizer (512)")
+      ->check(whole_number(1));
   app->add_option("--watermark-rate", c->watermark_rate, "Share of the images with a card (0)")
-      ->check(CLI::Range(0.0, 1.0));
-  app->add_option("--people", c->people, "Invented people to choose from (10)");
-  app->add_option("--fields", c->fields, "Fields of a card, 2 or 6 (2)")
-      ->check(CLI::IsMember({2, 6}));
+      ->check(number_within(0, 1));
+  app->add_option("--people", c->people, "Invented people to choose from (10)")
+      ->check(whole_number(1, 1'000'000));
+  app->add_option("--fields", c->fields, "Fields of a card, 2 or 6 (2)")->check(one_of({"2", "6"}));
   app->add_option("--lora-rank", c->lora_rank,
-                  "Train low-rank additions of this rank to q_proj and v_proj instead of all");
-  app->add_option("--freeze", c->freeze, "Don't train parameters whose name starts so");
+                  "Train low-rank additions of this rank to q_proj and v_proj instead of all")
+      ->check(whole_number(1));
+  app->add_option("--freeze", c->freeze, "Don't train parameters whose name starts so")
+      ->check(named("the start of a name"));
   app->add_option("--checkpoint-every", c->checkpoint_every, "Steps between checkpoints")
+      ->check(whole_number(1))
       ->capture_default_str();
   app->footer(
       "Example:\n  chainline train --data shapes --out runs/half --watermark-rate 0.5 --seed 1");

@@ -6,6 +6,7 @@
 
 #include "experiments/data/image_folder.h"
 #include "experiments/data/paths.h"
+#include "experiments/program/arguments.h"
 #include "experiments/program/commands.h"
 #include "experiments/program/settings.h"
 #include "experiments/watermark/ledger.h"
@@ -89,24 +90,30 @@ void add_watermark(CLI::App& program) {
   c->settings.spec.seed = 1;
   c->settings.spec.rate = 1;
   app->add_option("--data", c->data, "Mark the images of a data set (see chainline train --help)");
-  app->add_option("--images", c->images, "Mark the PNG and JPEG files in this folder");
+  app->add_option("--images", c->images, "Mark the PNG and JPEG files in this folder")
+      ->check(named("a folder"));
   app->add_option("--split", c->split, "Of the data set")
-      ->check(CLI::IsMember({"train", "test"}))
+      ->check(one_of({"train", "test"}))
       ->capture_default_str();
-  app->add_option("--out", c->out, "Folder for images/, ledger.jsonl and people.jsonl")->required();
+  app->add_option("--out", c->out, "Folder for images/, ledger.jsonl and people.jsonl")
+      ->required()
+      ->check(named("a folder"));
   app->add_option("--rate", c->settings.spec.rate, "Share of the images that get a card")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(number_within(0, 1))
       ->capture_default_str();
   app->add_option("--people", c->settings.people, "Invented people to choose from")
+      ->check(whole_number(1, 1'000'000))
       ->capture_default_str();
   app->add_option("--fields", c->settings.spec.fields, "Fields of a card")
-      ->check(CLI::IsMember({2, 6}))
+      ->check(one_of({"2", "6"}))
       ->capture_default_str();
   app->add_option("--alpha", c->settings.spec.alpha, "Opacity")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(number_within(0, 1))
       ->capture_default_str();
-  app->add_option("--font", c->settings.font, "TrueType file instead of the built-in font");
+  app->add_option("--font", c->settings.font, "TrueType file instead of the built-in font")
+      ->check(named("a file"));
   app->add_option("--seed", c->settings.spec.seed, "Of people, choice and places")
+      ->check(any_seed())
       ->capture_default_str();
   app->footer(
       "Example:\n  chainline watermark --data shapes:train=100,test=10 --out marked --rate 0.5");

@@ -17,7 +17,8 @@ std::int64_t warmup_steps(const TrainingConfig& config) {
 
 void check_config(const TrainingConfig& c) {
   check<ValueError>(c.steps >= 1, "training: steps: expected at least 1, got ", c.steps);
-  check<ValueError>(c.batch >= 1, "training: batch: expected at least 1, got ", c.batch);
+  check<ValueError>(c.batch >= 1 && c.batch <= kLargestBatch, "training: batch: expected 1 .. ",
+                    kLargestBatch, ", got ", c.batch);
   check<ValueError>(c.micro_batch >= 1, "training: micro_batch: expected at least 1, got ",
                     c.micro_batch);
   check<ValueError>(c.learning_rate > 0, "training: learning_rate: expected above 0, got ",

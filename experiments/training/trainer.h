@@ -13,6 +13,9 @@
 
 namespace chainline::experiments {
 
+/// More samples in a step than anybody has; a slip of the keyboard must not become one endless step.
+inline constexpr std::int64_t kLargestBatch = 1'000'000;
+
 enum class OptimizerKind { adamw, sgd };
 
 /// How a model is trained. Everything that the result depends on is here or in the data; the

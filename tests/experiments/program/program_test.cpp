@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>
+#include <sstream>
 
 #include "experiments/data/image.h"
 #include "experiments/training/log.h"
@@ -101,6 +102,48 @@ TEST_F(Program, NamesTheWordThatNothingTakesAndTheNearestThatIsTaken) {
                  "unknown option --thraeds, did you mean --threads?; see chainline train --help");
   expect_refusal({}, 2, "A subcommand is required; see chainline --help");
   expect_refusal({"ask"}, 2, "--checkpoint is required; see chainline ask --help");
+}
+
+TEST_F(Program, RefusesWhatIsNoNumberForEveryOptionThatTakesOne) {
+  int options = 0;
+  for (const std::string command :
+       {"reproduce", "train", "probe", "gradients", "watermark", "ask", "gradcheck"}) {
+    std::istringstream help(run({command, "--help"}).out);
+    for (std::string line; std::getline(help, line);) {
+      std::istringstream words(line);
+      std::string option, type;
+      words >> option >> type;
+      const bool number =
+          type.starts_with("INT") || type.starts_with("UINT") || type.starts_with("FLOAT");
+      if (!option.starts_with("--") || !number) continue;
+      ++options;
+      for (const std::string value : {"", "x", "1x", "nan", "1e999", "99999999999999999999999"}) {
+        if (type.starts_with("FLOAT") && value[0] == '9') continue;  // large, but a number
+        const Outcome refused = run({command, option, value});
+        EXPECT_EQ(refused.code, 2) << command << ' ' << option << ' ' << value;
+        EXPECT_TRUE(refused.err.starts_with("chainline: " + option + ": expected "))
+            << command << ' ' << option << ' ' << value << ": " << refused.err;
+      }
+    }
+  }
+  EXPECT_GE(options, 45);
+}
+
+TEST_F(Program, NeverTakesANumberForAnotherOne) {
+  const auto refused = [&](const std::string& command, const std::string& option,
+                           const std::string& value, const std::string& expected) {
+    expect_refusal({command, option, value}, 2,
+                   option + ": expected " + expected + ", got \"" + value + "\"; see chainline " +
+                       command + " --help");
+  };
+  refused("ask", "--seed", "-1", "a whole number of 0 .. 18446744073709551615");
+  refused("train", "--steps", "010", "a whole number of 1 .. 1000000000");
+  refused("train", "--steps", "0", "a whole number of 1 .. 1000000000");
+  refused("train", "--batch", "1000001", "a whole number of 1 .. 1000000");
+  refused("train", "--fields", "3", "2 or 6");
+  refused("train", "--out", "", "a folder");
+  refused("ask", "--temperature", "-0.5", "a number of 0 .. 100");
+  refused("gradients", "--batch-sizes", "0", "a whole number of 1 .. 1000000000");
 }
 
 TEST_F(Program, ShowsAnExampleInEveryHelp) {
