@@ -45,6 +45,7 @@ void add_gradients(CLI::App& program) {
       ->capture_default_str();
   c->footer("Example:\n  chainline gradients --checkpoint out/shapes/base --data shapes");
   c->callback([o] {
+    o->check_json();
     LoadedModel model = load_model(o->checkpoint);
     const Dataset data = load_dataset(data_at_scale(o->data, o->numbers.scale));
     GradientOptions options = o->numbers.gradients;

@@ -1,7 +1,11 @@
 #include "experiments/program/measure_options.h"
 
+#include <filesystem>
+
+#include "experiments/data/paths.h"
 #include "experiments/program/arguments.h"
 #include "experiments/reproduce/stage.h"
+#include "tensor/error.h"
 
 namespace chainline::experiments {
 
@@ -25,6 +29,13 @@ WatermarkSpec MeasureOptions::watermark(std::int64_t patch) const {
   spec.seed = numbers.seed;
   spec.patch = static_cast<int>(patch);
   return spec;
+}
+
+void MeasureOptions::check_json() const {
+  if (json.empty()) return;
+  const std::filesystem::path folder = std::filesystem::path(json).parent_path();
+  if (!folder.empty()) check_is_folder(folder, "a folder for --json");
+  check<FileError>(!std::filesystem::is_directory(json), json, ": expected a file, got a folder");
 }
 
 void MeasureOptions::save(const Json& result) const {

@@ -17,6 +17,10 @@ struct MeasureOptions {
   ReproduceOptions numbers = cpu_defaults();
 
   void add_to(CLI::App& command);
+  /// Refuses a --json that could not be written, before the minutes that the numbers take.
+  ///
+  /// **Errors** FileError for a folder that is not there.
+  void check_json() const;
   WatermarkSpec watermark(std::int64_t patch) const;
   /// Writes the result where --json says, if it says so.
   void save(const Json& result) const;

@@ -1,5 +1,7 @@
 #include "experiments/training/model.h"
 
+#include <algorithm>
+
 #include "experiments/training/config.h"
 #include "experiments/training/samples.h"
 #include "nn/checkpoint.h"
@@ -67,8 +69,19 @@ void save_model_folder(const std::filesystem::path& folder, LoadedModel& model) 
 }
 
 std::filesystem::path checkpoint_of(const std::filesystem::path& folder) {
-  const std::filesystem::path inner = folder / "checkpoint";
-  return std::filesystem::is_directory(inner) ? inner : folder;
+  namespace fs = std::filesystem;
+  const fs::path inner = folder / "checkpoint";
+  if (fs::is_directory(inner)) return inner;
+  if (fs::is_directory(folder) && !fs::exists(folder / "model.safetensors")) {
+    std::vector<std::string> runs;
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+      if (fs::is_directory(entry.path() / "checkpoint")) runs.push_back(entry.path().string());
+    }
+    std::sort(runs.begin(), runs.end());
+    check<FileError>(runs.empty(), "checkpoint: ", folder.string(),
+                     ": expected the folder of one run, got that of several: ", list_words(runs));
+  }
+  return folder;
 }
 
 LoadedModel load_model(const std::filesystem::path& folder) {

@@ -73,6 +73,14 @@ Position position_from(const nn::Checkpoint& checkpoint, const std::filesystem::
   return position;
 }
 
+/// What a user would call a digest; "" for a key that says it itself.
+std::string in_words(const std::string& key) {
+  if (key == "trainable_sha256") return " (which parameters are trained)";
+  if (key == "first_weights_sha256") return " (the weights before the first step)";
+  if (key == "samples_sha256") return " (the data with their watermarks)";
+  return "";
+}
+
 void check_same(const Json& saved, const Json& wanted, const std::string& where) {
   const auto value = [](const Json& object, const std::string& key) {
     return object.contains(key) ? excerpt(object[key]) : std::string("nothing");
@@ -82,8 +90,8 @@ void check_same(const Json& saved, const Json& wanted, const std::string& where)
   for (const auto& item : keys.items()) {
     const std::string& key = item.key();
     if (saved.contains(key) && wanted.contains(key) && saved[key] == wanted[key]) continue;
-    throw FileError(where + ": " + key + ": this training has " + value(wanted, key) +
-                    ", the checkpoint has " + value(saved, key) +
+    throw FileError(where + ": " + key + in_words(key) + ": this training has " +
+                    value(wanted, key) + ", the checkpoint has " + value(saved, key) +
                     "; use another folder for another training");
   }
 }

@@ -271,6 +271,40 @@ TEST_F(Program, EndsWithTheSameWeightsWhenItIsKilledAndResumed) {
   }
 }
 
+TEST_F(Program, GoesOnWithFrozenParametersOnlyWhereTheyWereFrozen) {
+  const std::vector<std::string> frozen = {"--freeze", "vision_tower"};
+  ASSERT_EQ(run(training("whole", frozen)).code, 0);
+  std::vector<std::string> careful = frozen;
+  careful.insert(careful.end(), {"--checkpoint-every", "1"});
+  Process process(folder_.path(), training("run", careful));
+  wait_for(folder_ / "run" / "checkpoint");
+  process.signal(SIGKILL);
+  process.wait();
+  const std::string before = weights("run");
+  const Outcome thawed = run(training("run"));
+  EXPECT_EQ(thawed.code, 3);
+  EXPECT_NE(thawed.err.find("trainable_sha256 (which parameters are trained): this training has "),
+            std::string::npos)
+      << thawed.err;
+  EXPECT_EQ(weights("run"), before);
+  EXPECT_EQ(run(training("run", frozen)).code, 0);
+  EXPECT_EQ(weights("run"), weights("whole"));
+}
+
+TEST_F(Program, NamesTheRunsWhereOneIsExpected) {
+  ASSERT_EQ(run(training("all/first", {"--steps", "1"})).code, 0);
+  expect_refusal({"inspect", path("all")}, 3,
+                 "checkpoint: " + path("all") +
+                     ": expected the folder of one run, got that of several: " + path("all/first"));
+}
+
+TEST_F(Program, RefusesAFileOfNumbersThatItCouldNotWriteBeforeItMeasures) {
+  for (const std::string command : {"probe", "gradients"}) {
+    expect_refusal({command, "--checkpoint", path("none"), "--json", path("nowhere/x.json")}, 3,
+                   path("nowhere") + ": expected a folder for --json, got nothing");
+  }
+}
+
 TEST_F(Program, EndsWithTheSameWeightsForEveryInstructionSet) {
   ASSERT_EQ(run(training("best")).code, 0);
   for (const Isa isa : available_isas()) {

@@ -128,11 +128,15 @@ TEST(TrainRun, RefusesTheCheckpointOfAnotherTraining) {
                 "folder for another training");
   TinyRun other(folder / "run");
   other.model = tiny_model(other.data, 2);
-  EXPECT_NE(refusal<FileError>([&] { other(); }).find("first_weights_sha256: this training has"),
+  EXPECT_NE(refusal<FileError>([&] {
+              other();
+            }).find("first_weights_sha256 (the weights before the first step): this training has"),
             std::string::npos);
   TinyRun frozen(folder / "run");
   nn::set_trainable(frozen.model.model, "vision_tower", false);
-  EXPECT_NE(refusal<FileError>([&] { frozen(); }).find("trainable_sha256: this training has"),
+  EXPECT_NE(refusal<FileError>([&] {
+              frozen();
+            }).find("trainable_sha256 (which parameters are trained): this training has"),
             std::string::npos);
 }
 
