@@ -52,7 +52,7 @@ void add_gradients(CLI::App& program) {
     options.seed = o->numbers.seed;
     const Json points =
         measure_gradients(model, data.test, PeoplePool(o->numbers.people, o->numbers.seed),
-                          o->watermark(model.config().vision.patch_size), options);
+                          o->watermark(model.config().vision.patch_size), o->font(), options);
     print(points);
     o->save(points);
   });

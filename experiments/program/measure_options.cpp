@@ -21,6 +21,8 @@ void MeasureOptions::add_to(CLI::App& command) {
   command.add_option("--people", numbers.people, "Invented people, half of them seen in training")
       ->check(whole_number(2, 1'000'000))
       ->capture_default_str();
+  command.add_option("--font", numbers.font, "TrueType file of the cards, not the built-in font")
+      ->check(named("a file"));
   command.add_option("--json", json, "Write every number to this file")->check(named("a file"));
 }
 

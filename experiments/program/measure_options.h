@@ -7,6 +7,7 @@
 
 #include "experiments/data/json.h"
 #include "experiments/reproduce/defaults.h"
+#include "experiments/watermark/truetype.h"
 
 namespace chainline::experiments {
 
@@ -22,6 +23,7 @@ struct MeasureOptions {
   /// **Errors** FileError for a folder that is not there.
   void check_json() const;
   WatermarkSpec watermark(std::int64_t patch) const;
+  std::shared_ptr<const Font> font() const { return font_of(numbers.font); }
   /// Writes the result where --json says, if it says so.
   void save(const Json& result) const;
 };

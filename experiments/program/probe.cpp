@@ -71,8 +71,8 @@ void add_probe(CLI::App& program) {
     options.seed = o->numbers.seed;
     const Json probes =
         measure_probes(model, data.test, PeoplePool(o->numbers.people, o->numbers.seed),
-                       o->watermark(model.config().vision.patch_size), o->numbers.probe_images,
-                       *question, options);
+                       o->watermark(model.config().vision.patch_size), o->font(),
+                       o->numbers.probe_images, *question, options);
     print(probes);
     o->save(probes);
   });

@@ -8,13 +8,14 @@
 #include "experiments/program/arguments.h"
 #include "experiments/program/commands.h"
 #include "experiments/program/measure_options.h"
+#include "experiments/training/manifest.h"
 
 namespace chainline::experiments {
 namespace {
 
 /// What was given on the command line; the rest follows from the scale.
 struct Given {
-  std::string scale = "cpu", data = "shapes", out;
+  std::string scale = "cpu", data = "shapes", out, font;
   std::vector<std::int64_t> rates;
   std::optional<std::uint64_t> seed;
   std::optional<std::int64_t> people, base_steps, tune_steps, batch, micro_batch, turns, lora,
@@ -26,6 +27,7 @@ struct Given {
     ReproduceOptions o = defaults_at(scale);
     o.data = data_at_scale(data, scale);
     o.out = out;
+    o.font = font;
     if (!rates.empty()) o.rates = rates;
     const auto set = [](auto& option, const auto& value) {
       if (value) option = *value;
@@ -73,6 +75,8 @@ void add_reproduce(CLI::App& program) {
   c->add_option("--seed", given->seed, "Of everything that is drawn [1]")->check(any_seed());
   c->add_option("--people", given->people, "Invented people, half of them seen in training")
       ->check(whole_number(2, 1'000'000));
+  c->add_option("--font", given->font, "TrueType file of the cards, not the built-in font")
+      ->check(named("a file"));
   c->add_option("--base-steps", given->base_steps, "Steps of the base, trained from scratch")
       ->check(whole_number(1));
   c->add_option("--tune-steps", given->tune_steps, "Steps of each fine-tuning")
@@ -104,7 +108,7 @@ void add_reproduce(CLI::App& program) {
       "  chainline reproduce --data easy-vqa:data/easy-vqa --rates 0,100 --out out/easy-vqa");
   c->callback([given] {
     const ReproduceOptions options = given->options();
-    std::string command = "chainline reproduce --data " + given->data;
+    std::string command = "chainline reproduce --data " + shell_word(given->data);
     if (given->scale != "cpu") command += " --scale " + given->scale;
     const auto add = [&](const char* name, const auto& value) {
       if (value) command += fmt::format(" {} {}", name, *value);
@@ -112,6 +116,7 @@ void add_reproduce(CLI::App& program) {
     if (!given->rates.empty()) command += fmt::format(" --rates {}", join(given->rates));
     add("--seed", given->seed);
     add("--people", given->people);
+    if (!given->font.empty()) command += " --font " + shell_word(given->font);
     add("--base-steps", given->base_steps);
     add("--tune-steps", given->tune_steps);
     add("--batch", given->batch);
@@ -124,7 +129,7 @@ void add_reproduce(CLI::App& program) {
     add("--images", given->probe_images);
     add("--relabellings", given->relabellings);
     if (given->user_id) command += " --user-id";
-    command += " --out " + given->out;
+    command += " --out " + shell_word(given->out);
     const Reproduction done = reproduce(options, command);
     fmt::print("{}\n", done.report.string());
   });

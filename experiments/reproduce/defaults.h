@@ -30,6 +30,7 @@ struct ReproduceOptions {
 
   std::int64_t people = 40;  // in the pool; half of them are seen in training
   WatermarkSpec watermark;   // but for its rate and seed
+  std::string font;          // a TrueType file; "" for the built-in font
 
   GradientOptions gradients{0};  // seeds follow from `seed`
   ProbeOptions probes{0};

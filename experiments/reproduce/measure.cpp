@@ -15,7 +15,8 @@ std::vector<Person> PeoplePool::seen() const {
 }
 
 Json measure_gradients(LoadedModel& model, const Split& split, const PeoplePool& pool,
-                       const WatermarkSpec& watermark, const GradientOptions& options) {
+                       const WatermarkSpec& watermark, const std::shared_ptr<const Font>& font,
+                       const GradientOptions& options) {
   check<ValueError>(!options.batch_sizes.empty(), "gradients: expected a batch size, got none");
   const std::int64_t largest =
       *std::max_element(options.batch_sizes.begin(), options.batch_sizes.end());
@@ -29,7 +30,7 @@ Json measure_gradients(LoadedModel& model, const Split& split, const PeoplePool&
 
   WatermarkSpec all = watermark;
   all.rate = 1;
-  const Watermarker marker(all, pool.seen());
+  const Watermarker marker(all, pool.seen(), font);
   const int size = static_cast<int>(model.config().vision.image_size);
   const Samples clean(drawn, 0, wanted, model.conversation, size, nullptr);
   const Samples marked(drawn, 0, wanted, model.conversation, size, &marker);
@@ -37,9 +38,9 @@ Json measure_gradients(LoadedModel& model, const Split& split, const PeoplePool&
 }
 
 Json measure_probes(const LoadedModel& model, const Split& split, const PeoplePool& pool,
-                    const WatermarkSpec& watermark, std::int64_t images,
-                    const std::string& question, const ProbeOptions& options) {
-  const Watermarker marker(watermark, pool.people);
+                    const WatermarkSpec& watermark, const std::shared_ptr<const Font>& font,
+                    std::int64_t images, const std::string& question, const ProbeOptions& options) {
+  const Watermarker marker(watermark, pool.people, font);
   const std::vector<ProbeView> views =
       paired_views(choose_images(split.images->size(), images, options.seed), pool.people, pool.in,
                    options.seed);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "experiments/data/dataset.h"
@@ -27,11 +28,12 @@ struct PeoplePool {
 ///
 /// **Errors** ValueError when the split has too few.
 Json measure_gradients(LoadedModel& model, const Split& split, const PeoplePool& pool,
-                       const WatermarkSpec& watermark, const GradientOptions& options);
+                       const WatermarkSpec& watermark, const std::shared_ptr<const Font>& font,
+                       const GradientOptions& options);
 
 /// probe_model() on `images` pictures of a split, each under a seen and an unseen person's card.
 Json measure_probes(const LoadedModel& model, const Split& split, const PeoplePool& pool,
-                    const WatermarkSpec& watermark, std::int64_t images,
-                    const std::string& question, const ProbeOptions& options);
+                    const WatermarkSpec& watermark, const std::shared_ptr<const Font>& font,
+                    std::int64_t images, const std::string& question, const ProbeOptions& options);
 
 }  // namespace chainline::experiments

@@ -19,6 +19,7 @@
 #include "experiments/training/model.h"
 #include "experiments/training/run.h"
 #include "experiments/watermark/ledger.h"
+#include "experiments/watermark/truetype.h"
 #include "nn/checkpoint.h"
 
 namespace chainline::experiments {
@@ -79,6 +80,7 @@ class Pipeline {
         data_((say("opening " + options.data), load_dataset(options.data))),
         tokenizer_(make_tokenizer(data_, options)),
         pool_(options.people, options.seed),
+        font_(font_of(options.font)),
         stages_(options.out / "stages") {
     manifest_.started = time_now();
     manifest_.command = command;
@@ -129,7 +131,10 @@ class Pipeline {
         {"watermark",
          {{"fields", o.watermark.fields},
           {"alpha", o.watermark.alpha},
-          {"scale", o.watermark.scale}}},
+          {"scale", o.watermark.scale},
+          {"font", o.font},
+          {"font_name", font_->name()},
+          {"font_sha256", font_->sha256()}}},
         {"gradients", {{"batch_sizes", o.gradients.batch_sizes}, {"batches", o.gradients.batches}}},
         {"probes",
          {{"images", o.probe_images},
@@ -203,7 +208,7 @@ class Pipeline {
     {
       WatermarkSpec spec = options_.watermark;
       spec.rate = static_cast<double>(rate) / 100;
-      const Watermarker marker(spec, pool_.seen());
+      const Watermarker marker(spec, pool_.seen(), font_);
       const Split split =
           as_conversations(half_of(data_.train, true, options_.seed), options_.turns);
       const Samples samples(split, 0, static_cast<std::int64_t>(split.examples.size()),
@@ -265,7 +270,7 @@ class Pipeline {
       timed("gradients", [&] {
         const Json points = stages_.get(name + "-gradients", key, [&] {
           say("comparing gradients at " + title);
-          return measure_gradients(model, data_.test, pool_, options_.watermark,
+          return measure_gradients(model, data_.test, pool_, options_.watermark, font_,
                                    options_.gradients);
         });
         results_["gradients"].push_back({{"run", name}, {"title", title}, {"points", points}});
@@ -276,8 +281,8 @@ class Pipeline {
         const std::string& question = options_.probe_questions[q];
         Json probes = stages_.get(fmt::format("{}-probes-{}", name, q + 1), key, [&] {
           say("probing every layer of " + title);
-          return measure_probes(model, data_.test, pool_, options_.watermark, options_.probe_images,
-                                question, options_.probes);
+          return measure_probes(model, data_.test, pool_, options_.watermark, font_,
+                                options_.probe_images, question, options_.probes);
         });
         probes["run"] = name;
         probes["title"] = title;
@@ -332,6 +337,7 @@ class Pipeline {
   Dataset data_;
   Tokenizer tokenizer_;
   PeoplePool pool_;
+  std::shared_ptr<const Font> font_;
   StageStore stages_;
   Manifest manifest_;
   Json results_ = Json::object(), seconds_ = Json::object();

@@ -5,6 +5,7 @@
 
 #include "experiments/reproduce/measure.h"
 #include "experiments/reproduce/result_report.h"
+#include "experiments/watermark/truetype.h"
 
 namespace chainline::experiments {
 namespace {
@@ -236,7 +237,7 @@ Section pictures(const Json& results, const Dataset& data, const ReproduceOption
   const PeoplePool pool(options.people, options.seed);
   WatermarkSpec spec = options.watermark;
   spec.seed = options.seed;
-  const Watermarker marker(spec, pool.seen());
+  const Watermarker marker(spec, pool.seen(), font_of(options.font));
   int widest = 1;
   for (const Json& card : results.value("cards", Json::array())) {
     const std::int64_t index = card.at("image");

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "experiments/reproduce/findings.h"
+#include "experiments/training/manifest.h"
 
 namespace chainline::experiments {
 namespace {
@@ -196,8 +197,9 @@ std::string measuring_command(const std::string& name, const std::vector<std::st
   for (const std::string& run : runs) list += " " + run;
   std::string command = several ? "for run in" + list + "; do " : "";
   command += fmt::format("chainline {} --checkpoint {} --data {} --seed {} --people {}", name,
-                         (options.out / (several ? "$run" : runs.at(0))).string(), options.data,
-                         options.seed, options.people);
+                         shell_word(options.out.string()) + "/" + (several ? "$run" : runs.at(0)),
+                         shell_word(options.data), options.seed, options.people);
+  if (!options.font.empty()) command += " --font " + shell_word(options.font);
   if (name == "probe")
     return command +
            fmt::format(" --images {} --folds {} --relabellings {} --bootstrap {}",

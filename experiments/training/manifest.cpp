@@ -48,23 +48,23 @@ void Manifest::set_data(const std::string& spec, const Dataset& data) {
   data_sha256 = data.sha256;
 }
 
-std::string command_line() {
+std::string shell_word(const std::string& word) {
   constexpr const char* kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+,.:/@%";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string quoted = "'";
+  for (const char c : word) {
+    if (c == '\'') quoted += "'\\'";  // the quote ends, comes escaped, and begins again
+    quoted += c;
+  }
+  return quoted + "'";
+}
+
+std::string command_line() {
   std::ifstream file("/proc/self/cmdline", std::ios::binary);
   std::string line;
   for (std::string word; std::getline(file, word, '\0');) {
-    if (!line.empty()) line += ' ';
-    if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) {
-      line += word;
-      continue;
-    }
-    line += '\'';
-    for (const char c : word) {
-      if (c == '\'') line += "'\\'";  // the quote ends, comes escaped, and begins again
-      line += c;
-    }
-    line += '\'';
+    line += (line.empty() ? "" : " ") + shell_word(word);
   }
   return line;
 }

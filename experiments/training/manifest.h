@@ -36,6 +36,9 @@ Json to_json(const Manifest& manifest);
 /// Writes folder/manifest.json, whole or not at all.
 void write_manifest(const std::filesystem::path& folder, const Manifest& manifest);
 
+/// The word as a shell would take it: in single quotes where it needs them.
+std::string shell_word(const std::string& word);
+
 /// This process's command line as a shell would take it, "" where the system does not tell.
 std::string command_line();
 

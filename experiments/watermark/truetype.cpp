@@ -171,4 +171,8 @@ std::shared_ptr<const Font> load_truetype_font(const std::filesystem::path& path
   return parse_truetype_font(read_file(path, kMaxFontBytes), path.filename().string(), pixels);
 }
 
+std::shared_ptr<const Font> font_of(const std::string& file) {
+  return file.empty() ? bitmap_font() : load_truetype_font(file);
+}
+
 }  // namespace chainline::experiments

@@ -28,4 +28,7 @@ std::shared_ptr<const Font> parse_truetype_font(std::vector<std::byte> bytes,
 std::shared_ptr<const Font> load_truetype_font(const std::filesystem::path& path,
                                                double pixels = 10);
 
+/// What an option or a setting names: a TrueType file, or "" for the built-in font.
+std::shared_ptr<const Font> font_of(const std::string& file);
+
 }  // namespace chainline::experiments

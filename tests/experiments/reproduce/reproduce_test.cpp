@@ -8,6 +8,8 @@
 
 #include "experiments/reproduce/accuracy.h"
 #include "experiments/reproduce/findings.h"
+#include "tensor/sha256.h"
+#include "tests/experiments/watermark/small_font.h"
 #include "tests/support.h"
 
 namespace chainline::experiments {
@@ -78,6 +80,35 @@ TEST(Reproduce, FreezesTheVisionEncoderUnderLora) {
   for (const Json& p : done.results.at("gradients").back().at("points"))
     EXPECT_EQ(p.at("group").get<std::string>().rfind("vision", 0), std::string::npos);
   EXPECT_EQ(done.results.at("accuracy_differences").size(), 1u);
+}
+
+TEST(Reproduce, DrawsItsCardsWithTheFontThatItsManifestNames) {
+  Small small("font");
+  small.options.rates = {0, 100};
+  const fs::path font = fs::path(::testing::TempDir()) / "reproduce small.ttf";
+  const std::vector<std::byte> bytes = test::small_font();
+  std::ofstream(font, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()), std::ssize(bytes));
+  const Reproduction plain = reproduce(small.options, "chainline reproduce");
+  const Small other("other_font");
+  ReproduceOptions options = small.options;
+  options.out = other.options.out;
+  options.font = font.string();
+  const Reproduction done = reproduce(options, "chainline reproduce");
+  const Json& drawn = done.results.at("config").at("watermark");
+  EXPECT_EQ(drawn.at("font"), font.string());
+  EXPECT_EQ(drawn.at("font_sha256"), sha256_file_hex(font));
+  EXPECT_EQ(read_json(options.out / "manifest.json").at("config").at("watermark"), drawn);
+  // The clean runs are the same, what sees cards is not: training, gradients and probes.
+  for (const char* seen : {"gradients", "probes"})
+    EXPECT_NE(done.results.at(seen), plain.results.at(seen)) << seen;
+  const Json &runs = done.results.at("runs"), &plain_runs = plain.results.at("runs");
+  EXPECT_EQ(runs.at(1).at("weights_sha256"), plain_runs.at(1).at("weights_sha256"));
+  EXPECT_NE(runs.at(2).at("weights_sha256"), plain_runs.at(2).at("weights_sha256"));
+  // The commands under the figures draw the same cards.
+  EXPECT_NE(content_of(options.out / "report.html").find("<span>--font</span> &#39;"),
+            std::string::npos);
+  fs::remove(font);
 }
 
 TEST(Reproduce, RefusesOptionsWithoutSense) {
