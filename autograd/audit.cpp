@@ -7,7 +7,8 @@
 #include <ostream>
 #include <set>
 #include <sstream>
-#include <unordered_set>
+
+#include "autograd/tape.h"
 
 namespace chainline {
 namespace {
@@ -106,20 +107,8 @@ void GradientTable::print(std::ostream& out) const {
 }
 
 std::string tape_as_dot(const Variables& outputs) {
-  std::unordered_set<const Node*> seen;
-  std::vector<const Node*> nodes, open;
-  const auto visit = [&](const Node* node) {
-    if (node != nullptr && seen.insert(node).second) open.push_back(node);
-  };
-  for (const Variable& output : outputs) visit(output.node().get());
-  while (!open.empty()) {
-    nodes.push_back(open.back());
-    open.pop_back();
-    for (const Node::Edge& edge : nodes.back()->inputs()) visit(edge.node.get());
-  }
   // Numbered in the order they were recorded, so that the same program draws the same graph.
-  std::sort(nodes.begin(), nodes.end(),
-            [](const Node* a, const Node* b) { return a->sequence() < b->sequence(); });
+  const std::vector<Node*> nodes = nodes_behind(outputs);
   std::map<const void*, std::string> ids;
   std::map<std::string, std::vector<std::string>> clusters;
   std::ostringstream edges, leaves;

@@ -2,74 +2,17 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <optional>
 #include <unordered_map>
-#include <unordered_set>
+#include <utility>
 
 #include "autograd/ops.h"
+#include "autograd/tape.h"
 #include "tensor/ops/binary.h"
 
 namespace chainline {
 namespace {
-
-/// One use of a parameter: input number `input` of the node recorded as `sequence`.
-struct Place {
-  std::uint64_t sequence;
-  std::size_t input;
-  Variable gradient;
-
-  bool operator<(const Place& other) const {
-    return sequence != other.sequence ? sequence < other.sequence : input < other.input;
-  }
-};
-using Places = std::unordered_map<const void*, std::vector<Place>>;
-
-/// The part of the history that lies between some outputs and the inputs that are asked for.
-struct Tape {
-  std::vector<Node*> nodes;  // oldest first
-  Places places;             // of every leaf that is asked for, oldest first, gradients empty
-
-  Tape(const Variables& outputs, const Variables& inputs) {
-    std::unordered_set<const Node*> seen;
-    std::vector<Node*> open;
-    const auto visit = [&](Node* node) {
-      if (node != nullptr && seen.insert(node).second) open.push_back(node);
-    };
-    for (const Variable& output : outputs) visit(output.node().get());
-    std::vector<Node*> all;
-    while (!open.empty()) {
-      Node* node = open.back();
-      open.pop_back();
-      all.push_back(node);
-      for (const Node::Edge& edge : node->inputs()) visit(edge.node.get());
-    }
-    std::sort(all.begin(), all.end(),
-              [](const Node* a, const Node* b) { return a->sequence() < b->sequence(); });
-
-    // Oldest first, a node is of use when an input of it is asked for, or comes from a node of use.
-    std::unordered_set<const void*> leaves, targets;
-    for (const Variable& input : inputs) {
-      if (input.is_leaf()) {
-        leaves.insert(input.id());
-      } else {
-        targets.insert(input.node().get());
-      }
-    }
-    std::unordered_set<const Node*> of_use;
-    for (Node* node : all) {
-      bool use = targets.count(node) != 0;
-      for (std::size_t i = 0; i < node->inputs().size(); ++i) {
-        const Node::Edge& edge = node->inputs()[i];
-        const bool leaf = edge.leaf.defined() && leaves.count(edge.leaf.id()) != 0;
-        if (leaf) places[edge.leaf.id()].push_back({node->sequence(), i, {}});
-        use = use || leaf || of_use.count(edge.node.get()) != 0;
-      }
-      if (!use) continue;
-      of_use.insert(node);
-      nodes.push_back(node);
-    }
-  }
-};
 
 Variable ones_for(const Variable& output) {
   check<AutogradError>(output.value().numel() == 1, "grad: output of shape ", output.shape(),
@@ -92,7 +35,6 @@ class Pass {
         options.grad_outputs.size());
     for (const Variable& input : inputs) {
       if (!input.is_leaf()) middle_[input.node().get()].resize(input.node()->outputs().size());
-      if (input.is_leaf()) asked_.insert(input.id());
     }
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       const Variable& output = outputs[i];
@@ -101,7 +43,7 @@ class Pass {
                         ": expected shape ", output.shape(), ", got ", g.shape());
       if (!output.requires_grad()) continue;
       if (output.is_leaf()) {
-        tape_.places[output.id()].push_back({0, i, g});
+        tape_.places(output).push_back({0, i, g});
       } else {
         arrive(output.node().get(), output.output_index(), g);
       }
@@ -111,18 +53,7 @@ class Pass {
   void run(const SumOf& sum_of) {
     std::optional<NoGradGuard> off;
     if (!options_.create_graph) off.emplace();
-    // Inputs are older than the nodes that use them: newest first, every gradient that a node
-    // waits for has arrived when its turn comes.
-    for (auto at = tape_.nodes.rbegin(); at != tape_.nodes.rend(); ++at) {
-      Node& node = **at;
-      const auto found = arrived_.find(&node);
-      if (found == arrived_.end()) continue;
-      const Variables grad_outputs = with_zeros(node, std::move(found->second));
-      arrived_.erase(found);
-      if (const auto m = middle_.find(&node); m != middle_.end()) m->second = grad_outputs;
-      step(node, grad_outputs, sum_of);
-      if (options_.release) node.release();
-    }
+    walk(tape_.nodes(), sum_of, options_.release);
   }
 
   /// The gradient of an input after run(): the sum over its places, oldest first.
@@ -130,7 +61,7 @@ class Pass {
     if (!input.is_leaf()) {
       return middle_.at(input.node().get())[input.output_index()];
     }
-    std::vector<Place>& places = tape_.places[input.id()];
+    std::vector<Place>& places = tape_.places(input);
     std::sort(places.begin(), places.end());
     Variable total;
     for (const Place& place : places) {
@@ -141,32 +72,78 @@ class Pass {
   }
 
  private:
+  /// Inputs are older than the nodes that use them: newest first, every gradient that a node waits
+  /// for has arrived when its turn comes.
+  void walk(const std::vector<Node*>& nodes, const SumOf& sum_of, bool release) {
+    for (auto at = nodes.rbegin(); at != nodes.rend(); ++at) {
+      Node& node = **at;
+      const auto found = arrived_.find(&node);
+      if (found == arrived_.end()) continue;
+      Variables gradients = std::move(found->second);
+      arrived_.erase(found);
+      if (const auto m = middle_.find(&node); m != middle_.end()) {
+        m->second = with_zeros(node, gradients);
+      }
+      const auto& edges = node.inputs();
+      if (std::any_of(edges.begin(), edges.end(), [&](const auto& e) { return tape_.needs(e); })) {
+        if (std::optional<Replay> replay = node.replay()) {
+          walk_inside(node, *std::move(replay), std::move(gradients), sum_of);
+        } else {
+          step(node, with_zeros(node, std::move(gradients)), sum_of);
+        }
+      }
+      if (release) node.release();
+    }
+  }
+
+  /// Walks the ops that were recorded anew in place of a node. What they use outside is what the
+  /// node uses, so gradients arrive there, and continue sums there, as if they had been kept.
+  void walk_inside(const Node& node, Replay replay, Variables gradients, const SumOf& sum_of) {
+    for (std::size_t i = 0; i < replay.uses.size(); ++i) {
+      const NodeInput& use = replay.uses[i];
+      stands_for_.emplace(std::pair(use.node, use.input), place_of(node, i));
+    }
+    const std::vector<Node*> of_use = tape_.add(replay.nodes);
+    std::vector<std::shared_ptr<Node>> alive;
+    for (std::size_t i = 0; i < gradients.size(); ++i) {
+      const Variable& output = replay.outputs[i];
+      alive.push_back(output.node());
+      if (!gradients[i].defined() || !tape_.is_of_use(output.node().get())) continue;
+      arrive(output.node().get(), output.output_index(), gradients[i]);
+    }
+    replay.outputs.clear();  // the values are of no use
+    gradients.clear();
+    walk(of_use, sum_of, !recording());  // nobody else has these nodes, unless a graph was created
+    tape_.remove(of_use);
+    for (const NodeInput& use : replay.uses) stands_for_.erase(std::pair(use.node, use.input));
+  }
+
+  /// Where the gradient of an input belongs, without one.
+  Place place_of(const Node& node, std::size_t input) const {
+    const auto found = stands_for_.find(std::pair(&node, input));
+    return found != stands_for_.end() ? found->second : Place{node.sequence(), input, {}};
+  }
+
   void step(Node& node, const Variables& grad_outputs, const SumOf& sum_of) {
     const auto& edges = node.inputs();
     Needs needs(edges.size());
     std::vector<Place*> places(edges.size(), nullptr);
     std::vector<bool> summed(edges.size(), false);
-    bool any = false;
     for (std::size_t i = 0; i < edges.size(); ++i) {
       const Node::Edge& edge = edges[i];
-      if (edge.leaf.defined() && asked_.count(edge.leaf.id()) != 0) {
-        std::vector<Place>& all = tape_.places[edge.leaf.id()];
-        const Place key{node.sequence(), i, {}};
-        const auto place = std::find_if(all.begin(), all.end(), [&](const Place& p) {
-          return p.sequence == key.sequence && p.input == key.input;
-        });
-        places[i] = &*place;
-        needs.need(i);
-        if (auto sum = sum_of(edge.leaf, static_cast<std::size_t>(place - all.begin()))) {
-          needs.set_sum(i, *std::move(sum));
-          summed[i] = true;
-        }
-      } else if (edge.node != nullptr && of_use(edge.node.get())) {
-        needs.need(i);
+      if (!tape_.needs(edge)) continue;
+      needs.need(i);
+      if (!edge.leaf.defined()) continue;
+      std::vector<Place>& all = tape_.places(edge.leaf);
+      const Place here = place_of(node, i);
+      const auto place =
+          std::find_if(all.begin(), all.end(), [&](const Place& p) { return p.is_at(here); });
+      places[i] = &*place;
+      if (auto sum = sum_of(edge.leaf, static_cast<std::size_t>(place - all.begin()))) {
+        needs.set_sum(i, *std::move(sum));
+        summed[i] = true;
       }
-      any = any || needs[i];
     }
-    if (!any) return;
 
     const Variables gradients = node.backward(grad_outputs, needs);
     check<AutogradError>(gradients.size() == edges.size(), node.name(), ": its rule gave ",
@@ -186,11 +163,6 @@ class Pass {
         arrive(edges[i].node.get(), edges[i].output, gradients[i]);
       }
     }
-  }
-
-  bool of_use(const Node* node) {
-    if (of_use_.empty()) of_use_.insert(tape_.nodes.begin(), tape_.nodes.end());
-    return of_use_.count(node) != 0;
   }
 
   void arrive(const Node* node, std::size_t output, const Variable& gradient) {
@@ -219,10 +191,9 @@ class Pass {
 
   Tape tape_;
   const GradOptions& options_;
-  std::unordered_set<const void*> asked_;
-  std::unordered_set<const Node*> of_use_;
   std::unordered_map<const Node*, Variables> arrived_;
   std::unordered_map<const Node*, Variables> middle_;
+  std::map<std::pair<const Node*, std::size_t>, Place> stands_for_;  // of uses recorded anew
 };
 
 std::optional<SampleSum> no_sum(const Variable&, std::size_t) { return std::nullopt; }

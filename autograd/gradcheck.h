@@ -1,14 +1,11 @@
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "autograd/variable.h"
 
 namespace chainline {
-
-using Function = std::function<Variables(const Variables&)>;
 
 struct GradientCheckOptions {
   int order = 2;           ///< 1 checks the gradient, 2 also the gradient of the gradient, ...

@@ -38,8 +38,7 @@ Node::~Node() {
 
 void Node::link(std::uint64_t sequence, std::string scope, const Variables& inputs,
                 const std::vector<Tensor>& outputs) {
-  sequence_ = sequence;
-  scope_ = std::move(scope);
+  std::vector<Edge> edges;
   for (const Variable& input : inputs) {
     Edge edge;
     if (input.defined()) edge.shape = input.shape();
@@ -50,8 +49,16 @@ void Node::link(std::uint64_t sequence, std::string scope, const Variables& inpu
     } else if (input.defined() && input.impl_->detached) {
       edge.constant_origin = input;
     }
-    inputs_.push_back(std::move(edge));
+    edges.push_back(std::move(edge));
   }
+  link(sequence, std::move(scope), std::move(edges), outputs);
+}
+
+void Node::link(std::uint64_t sequence, std::string scope, std::vector<Edge> inputs,
+                const std::vector<Tensor>& outputs) {
+  sequence_ = sequence;
+  scope_ = std::move(scope);
+  inputs_ = std::move(inputs);
   for (const Tensor& output : outputs) {
     outputs_.push_back({output.shape(), output.dtype(), output.device()});
   }
@@ -87,6 +94,15 @@ void Node::check_saved(std::size_t expected) const {
                        " saved values, ", saved_.size(), " were saved");
 }
 
+Variables Node::saved_list() const {
+  check_saved(saved_.size());
+  Variables values;
+  for (std::size_t i = 0; i < saved_.size(); ++i) values.push_back(unpack(i));
+  return values;
+}
+
+std::optional<Replay> Node::replay() const { return std::nullopt; }
+
 Variable Node::unpack(std::size_t i) const {
   const Saved& s = saved_[i];
   if (!s.variable.defined()) return {};
@@ -120,12 +136,16 @@ std::vector<Variable> outputs_of(const std::shared_ptr<Node>& node,
   return outputs;
 }
 
-NameScope::NameScope(std::string_view name) : length_before_(scope_path.size()) {
+NameScope::NameScope(std::string_view name) : before_(scope_path) {
   if (!scope_path.empty()) scope_path += '.';
   scope_path += name;
 }
 
-NameScope::~NameScope() { scope_path.resize(length_before_); }
+NameScope::NameScope(Whole scope) : before_(std::move(scope_path)) {
+  scope_path = std::move(scope.path);
+}
+
+NameScope::~NameScope() { scope_path = std::move(before_); }
 
 const std::string& NameScope::current() { return scope_path; }
 

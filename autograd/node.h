@@ -38,6 +38,8 @@ class Needs {
   mutable std::vector<bool> taken_;  // which sums the rule asked for
 };
 
+struct Replay;
+
 /// One recorded op: where its inputs came from, what it saved, and its rule.
 ///
 /// A rule is a struct derived from Node. Its backward() is made of ordinary ops on Variables, so
@@ -64,6 +66,10 @@ class Node : public std::enable_shared_from_this<Node> {
   /// The gradients of the inputs given those of the outputs; one Variable per input, undefined
   /// where needs[i] is false. A gradient that did not arrive at an output comes as zeros.
   virtual Variables backward(const Variables& grad_outputs, const Needs& needs) const = 0;
+
+  /// For a node that stands for several ops (recompute): records them anew, and the engine walks
+  /// them instead of calling backward(). An op has nothing to replay.
+  virtual std::optional<Replay> replay() const;
 
   // --- history ---
   /// Where an input came from: a node's output, a leaf that requires a gradient, or neither.
@@ -108,6 +114,8 @@ class Node : public std::enable_shared_from_this<Node> {
   // --- made by record() ---
   void link(std::uint64_t sequence, std::string scope, const Variables& inputs,
             const std::vector<Tensor>& outputs);
+  void link(std::uint64_t sequence, std::string scope, std::vector<Edge> inputs,
+            const std::vector<Tensor>& outputs);
 
  protected:
   /// The saved values in the order they were saved. AutogradError when one was written to since,
@@ -119,6 +127,8 @@ class Node : public std::enable_shared_from_this<Node> {
     for (std::size_t i = 0; i < N; ++i) values[i] = unpack(i);
     return values;
   }
+  /// The same, for rules that save as many as they are given.
+  Variables saved_list() const;
 
  private:
   void check_saved(std::size_t expected) const;
@@ -132,6 +142,20 @@ class Node : public std::enable_shared_from_this<Node> {
   bool released_ = false;
 };
 
+/// An input of a node.
+struct NodeInput {
+  const Node* node;
+  std::size_t input;
+  const Node::Edge& edge() const { return node->inputs()[input]; }
+};
+
+/// Ops recorded anew in place of one node.
+struct Replay {
+  Variables outputs;            ///< by output of the node, with their history
+  std::vector<Node*> nodes;     ///< that history as far as it is new, oldest first
+  std::vector<NodeInput> uses;  ///< by input of the node: the use in that history it stands for
+};
+
 /// The next sequence number of the tape.
 std::uint64_t next_sequence();
 
@@ -143,6 +167,11 @@ std::vector<Variable> outputs_of(const std::shared_ptr<Node>& node,
 class NameScope {
  public:
   explicit NameScope(std::string_view name);
+  /// A scope in place of the current one.
+  struct Whole {
+    std::string path;
+  };
+  explicit NameScope(Whole scope);
   ~NameScope();
   NameScope(const NameScope&) = delete;
   NameScope& operator=(const NameScope&) = delete;
@@ -150,7 +179,7 @@ class NameScope {
   static const std::string& current();
 
  private:
-  std::size_t length_before_;
+  std::string before_;
 };
 
 /// Records one op: returns `outputs` as Variables whose history is a new Rule with these inputs.

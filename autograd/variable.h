@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@ namespace chainline {
 class Node;
 class Variable;
 using Variables = std::vector<Variable>;
+using Function = std::function<Variables(const Variables&)>;
 
 /// A Tensor with a history: its value, and the node that computed it. A leaf has no node; it is a
 /// parameter when it requires a gradient and a constant otherwise.

@@ -2,6 +2,7 @@
 
 #include "autograd/node.h"
 #include "autograd/ops.h"
+#include "autograd/recompute.h"
 
 namespace chainline::nn {
 namespace {
@@ -56,8 +57,16 @@ std::vector<Variable> Decoder::operator()(const Variable& embeddings, DecoderCac
   std::vector<Variable> hidden{embeddings};
   for (std::size_t l = 0; l < blocks_.size(); ++l) {
     const NameScope scope("layers." + std::to_string(l));
-    hidden.push_back(
-        blocks_[l](hidden.back(), positions, cache == nullptr ? nullptr : &(*cache)[l]));
+    const DecoderBlock& block = blocks_[l];
+    if (recompute_ && cache == nullptr) {
+      // The function has a copy of the block, which is the same parameters: history may outlive us.
+      const auto again = [block, positions](const Variables& x) -> Variables {
+        return {block(x[0], positions, nullptr)};
+      };
+      hidden.push_back(recompute(again, {hidden.back()})[0]);
+    } else {
+      hidden.push_back(block(hidden.back(), positions, cache == nullptr ? nullptr : &(*cache)[l]));
+    }
   }
   return hidden;
 }

@@ -53,6 +53,10 @@ class Decoder {
   /// follow the cached ones, which must not need gradients.
   std::vector<Variable> operator()(const Variable& embeddings, DecoderCache* cache = nullptr) const;
 
+  /// Whether a block's inner values are computed again for the gradient instead of being kept
+  /// (autograd/recompute.h). Decoding with a cache keeps its values.
+  void set_recompute(bool on) { recompute_ = on; }
+
   /// The logits of the last hidden state.
   Variable logits(const Variable& hidden) const;
 
@@ -65,6 +69,7 @@ class Decoder {
   std::vector<DecoderBlock> blocks_;
   RmsNorm norm_;
   std::vector<Linear> lm_head_;  // one, or none when the embedding table serves
+  bool recompute_ = false;
 };
 
 }  // namespace chainline::nn

@@ -77,6 +77,11 @@ MllmOutput Mllm::operator()(const Variable& images, const Tensor& ids, const Spl
   return out;
 }
 
+void Mllm::set_recompute(bool on) {
+  vision_.set_recompute(on);
+  decoder_.set_recompute(on);
+}
+
 void Mllm::visit(ParameterVisitor& v) {
   v.child("vision_tower.vision_model", vision_);
   v.child("multi_modal_projector", projector_);

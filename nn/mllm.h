@@ -63,6 +63,10 @@ class Mllm {
 
   MllmOutput operator()(const Variable& images, const Tensor& ids, const Splice& plan) const;
 
+  /// Whether the values inside of each block of encoder and decoder are computed again for the
+  /// gradient instead of being kept: less memory, more time, the same bits.
+  void set_recompute(bool on);
+
   const Decoder& decoder() const { return decoder_; }
   const MllmConfig& config() const { return config_; }
   /// Image rows per image: the patches (a class token is dropped).

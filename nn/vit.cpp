@@ -2,6 +2,7 @@
 
 #include "autograd/node.h"
 #include "autograd/ops.h"
+#include "autograd/recompute.h"
 
 namespace chainline::nn {
 namespace {
@@ -70,7 +71,14 @@ std::vector<Variable> VisionTransformer::operator()(const Variable& images) cons
   }
   for (std::size_t l = 0; l < blocks_.size(); ++l) {
     const NameScope scope("encoder.layers." + std::to_string(l));
-    hidden.push_back(blocks_[l](hidden.back()));
+    const VisionBlock& block = blocks_[l];
+    if (recompute_) {
+      // The function has a copy of the block, which is the same parameters: history may outlive us.
+      const auto again = [block](const Variables& x) -> Variables { return {block(x[0])}; };
+      hidden.push_back(recompute(again, {hidden.back()})[0]);
+    } else {
+      hidden.push_back(block(hidden.back()));
+    }
   }
   return hidden;
 }

@@ -53,6 +53,10 @@ class VisionTransformer {
   /// All hidden states: entry 0 before the first block, entry l after block l.
   std::vector<Variable> operator()(const Variable& images) const;
 
+  /// Whether a block's inner values are computed again for the gradient instead of being kept
+  /// (autograd/recompute.h).
+  void set_recompute(bool on) { recompute_ = on; }
+
   const VisionConfig& config() const { return config_; }
   void visit(ParameterVisitor& v);
 
@@ -63,6 +67,7 @@ class VisionTransformer {
   Variable position_embedding_;
   LayerNorm pre_norm_;
   std::vector<VisionBlock> blocks_;
+  bool recompute_ = false;
 
   Variable embed(const Variable& images) const;
 };

@@ -44,6 +44,8 @@ class Tensor {
   bool is_contiguous() const;
   /// The storage's count of writes: what saved values are checked against.
   std::uint64_t version() const { return storage_->version(); }
+  /// The bytes behind the view, for those who watch over memory; undefined tensors have none.
+  const std::shared_ptr<Storage>& storage() const { return storage_; }
   bool shares_storage_with(const Tensor& other) const { return storage_ == other.storage_; }
 
   // --- numbers ---

@@ -22,6 +22,7 @@ struct TrainCommand {
   std::optional<int> fields;
   std::optional<std::uint64_t> seed;
   std::vector<std::string> freeze;
+  bool recompute = false;
   std::int64_t checkpoint_every = 200;
 
   TrainSettings settings() const;
@@ -41,6 +42,7 @@ TrainSettings TrainCommand::settings() const {
   set(s.training.batch, batch);
   set(s.training.micro_batch, micro_batch);
   s.training.micro_batch = std::min(s.training.micro_batch, s.training.batch);
+  if (recompute) s.training.recompute = true;
   set(s.training.learning_rate, learning_rate);
   set(s.training.seed, seed);
   set(s.vocabulary, vocabulary);
@@ -148,6 +150,9 @@ void add_train(CLI::App& program) {
   app->add_option("--micro-batch", c->micro_batch,
                   "Samples at a time, for less memory; the result does not depend on it (32)")
       ->check(whole_number(1, kLargestBatch));
+  app->add_flag("--recompute", c->recompute,
+                "Compute each block's inner values again for the gradient instead of keeping them: "
+                "less memory, more time, the same result");
   app->add_option("--learning-rate", c->learning_rate, "Largest learning rate (0.001)")
       ->check(any_number());
   app->add_option("--seed", c->seed, "Of the weights, the order and the watermarks (1)")

@@ -12,7 +12,7 @@ namespace chainline::experiments {
 /// Whether a file must name every number or only those that differ from the defaults.
 enum class Keys { all, some };
 
-/// {"steps", "batch", "micro_batch", "optimizer": "adamw" | "sgd", "learning_rate", "warmup",
+/// {"steps", "batch", "micro_batch", "recompute", "optimizer": "adamw" | "sgd", "learning_rate", "warmup",
 /// "clip", "weight_decay", "beta1", "beta2", "eps", "momentum", "normalization": "sum" |
 /// "per_token" | "per_sample", "seed"}.
 ///

@@ -27,6 +27,7 @@ Json identity_of(nn::Mllm& model, const Samples& samples, const TrainingConfig& 
                  const RunPlan& plan) {
   Json identity = to_json(config);
   identity.erase("micro_batch");
+  identity.erase("recompute");
   identity["samples_sha256"] = samples.sha256();
   identity["first_weights_sha256"] = nn::hash_of(nn::named_parameters(model));
   Sha256 trainable;

@@ -33,14 +33,14 @@ struct TrainedRun {
 ///     folder/log.jsonl    a line for each step (TrainingLog)
 ///
 /// A checkpoint that is there is gone on from, if it belongs to the same training: the same
-/// configuration (micro_batch aside), samples, texts, first weights and frozen parameters. After a
+/// configuration (micro_batch and recompute aside), samples, texts, first weights and frozen parameters. After a
 /// finished training the model has its weights at once.
 ///
 /// SIGINT and SIGTERM let the step end, write a checkpoint and throw Interrupted.
 ///
 /// **Errors** FileError naming the key and both values when the checkpoint is of another training,
 /// and for files that cannot be read or written; the checkpoint before is then untouched.
-/// **Bits** the final weights do not depend on interruptions, threads or micro-batches.
+/// **Bits** the final weights do not depend on interruptions, threads, micro-batches or recompute.
 TrainedRun train_run(nn::Mllm& model, const Samples& samples, const TrainingConfig& config,
                      const RunPlan& plan);
 

@@ -56,6 +56,7 @@ Trainer::Trainer(nn::Mllm& model, const Samples& samples, const TrainingConfig& 
       parameters_(nn::trainable_parameters(model)),
       schedule_(config.learning_rate, warmup_steps(config), config.steps) {
   check<ValueError>(!parameters_.empty(), "training: the model has no trainable parameter");
+  model_.set_recompute(config.recompute);
   if (config.optimizer == OptimizerKind::adamw) {
     nn::AdamWOptions options;
     options.beta1 = config.beta1;

@@ -18,12 +18,13 @@ inline constexpr std::int64_t kLargestBatch = 1'000'000;
 
 enum class OptimizerKind { adamw, sgd };
 
-/// How a model is trained. Everything that the result depends on is here or in the data; the
-/// micro-batch is not among it, since every split of a batch gives the same bits.
+/// How a model is trained. Everything that the result depends on is here or in the data;
+/// micro_batch and recompute are not among it, since they don't change a bit.
 struct TrainingConfig {
   std::int64_t steps = 1000;
   std::int64_t batch = 32;
   std::int64_t micro_batch = 32;
+  bool recompute = false;  ///< compute each block again for the gradient, for less memory
   OptimizerKind optimizer = OptimizerKind::adamw;
   double learning_rate = 1e-3;
   double warmup = 0.03;  ///< share of the steps
@@ -53,8 +54,8 @@ struct StepRecord {
 /// with scale_b of the normalisation over the whole batch (cross_entropy_scale), computed in
 /// micro-batches whose gradients continue one sum.
 ///
-/// Bits   the weights after step n are a function of (model, samples, config without micro_batch,
-///        n): of neither threads, nor micro-batches, nor interruptions
+/// Bits   the weights after step n are a function of (model, samples, config without micro_batch
+///        and recompute, n): of neither threads, nor micro-batches, nor interruptions
 class Trainer {
  public:
   /// Keeps references to the model and the samples.

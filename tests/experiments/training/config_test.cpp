@@ -62,6 +62,7 @@ TEST(TrainingConfigJson, ComesBackAndMayNameSomeKeysOnly) {
   config.normalization = Normalization::per_sample;
   config.seed = UINT64_MAX;
   config.learning_rate = 0.1;
+  config.recompute = true;
   EXPECT_EQ(training_config_from(to_json(config), "c", Keys::all), config);
   TrainingConfig some = config;
   some.steps = 3;

@@ -47,6 +47,14 @@ TEST(TrainRun, GivesTheSameWeightsForAnyThreadsAndMicroBatches) {
   set_threads(before);
 }
 
+TEST(TrainRun, GivesTheSameWeightsWithBlocksRecomputed) {
+  const TemporaryFolder folder;
+  TinyRun kept(folder / "kept"), recomputed(folder / "recomputed");
+  recomputed.config.recompute = true;
+  recomputed.config.micro_batch = 2;
+  EXPECT_EQ(recomputed().weights_sha256, kept().weights_sha256);
+}
+
 TEST(TrainRun, TrainsAndHashesWhatItTrained) {
   const TemporaryFolder folder;
   TinyRun run(folder / "a"), other(folder / "b");
@@ -89,6 +97,7 @@ TEST(TrainRun, StopsAtASignalWithACheckpointAndGoesOnFromIt) {
     run->plan.checkpoint_every = 60;
   }
   const TrainedRun expected = whole();
+  resumed.config.recompute = true;  // changes no bit, so a training may go on with it
   // The signal is there before the first step ends: raised by a thread as soon as the log is.
   std::thread sender([&] {
     while (!std::filesystem::exists(folder / "stopped" / "log.jsonl")) ::usleep(100);
