@@ -137,7 +137,7 @@ void pack_rows(std::int64_t rows, std::int64_t K, Matrix<T> a, T* panels) {
     const T* from = a.data + i * a.row_stride;
     for (std::int64_t k = 0; k < K; ++k, from += a.column_stride, panels += kTileRows) {
       if (n == kTileRows && a.row_stride == 1) {
-        for (int r = 0; r < kTileRows; ++r) panels[r] = from[r];
+        std::copy_n(from, kTileRows, panels);
       } else {
         for (std::int64_t r = 0; r < n; ++r) panels[r] = from[r * a.row_stride];
       }
