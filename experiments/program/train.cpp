@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "experiments/program/arguments.h"
@@ -68,6 +69,18 @@ LoadedModel first_model(const std::string& from, const TrainSettings& s, const D
   return model;
 }
 
+/// Freezes the parameters whose name starts so; a prefix of none is a slip, and training all would
+/// not show it.
+void freeze_parameters(nn::Mllm& model, const std::string& prefix) {
+  const std::vector<nn::NamedParameter> parameters = nn::named_parameters(model);
+  const bool some =
+      std::any_of(parameters.begin(), parameters.end(),
+                  [&](const nn::NamedParameter& p) { return p.name.starts_with(prefix); });
+  check<ValueError>(some, "train: freeze: expected the start of a parameter's name, such as ",
+                    parameters.front().name, ", got ", excerpt(Json(prefix)));
+  nn::set_trainable(model, prefix, false);
+}
+
 void TrainCommand::run() const {
   TrainSettings s = settings();
   Manifest manifest;
@@ -78,7 +91,7 @@ void TrainCommand::run() const {
 
   LoadedModel model = first_model(from, s, dataset);
   s.model = model.config();
-  for (const std::string& prefix : freeze) nn::set_trainable(model.model, prefix, false);
+  for (const std::string& prefix : freeze) freeze_parameters(model.model, prefix);
   const auto image_size = static_cast<int>(s.model.vision.image_size);
   s.watermark.spec.patch = static_cast<int>(s.model.vision.patch_size);
   const std::unique_ptr<Watermarker> watermarker = s.watermark.make();

@@ -291,6 +291,16 @@ TEST_F(Program, GoesOnWithFrozenParametersOnlyWhereTheyWereFrozen) {
   EXPECT_EQ(weights("run"), weights("whole"));
 }
 
+TEST_F(Program, RefusesToFreezeWhatIsNotThere) {
+  const Outcome refused = run(training("run", {"--freeze", "vision_towre"}));
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_TRUE(refused.err.starts_with(
+      "chainline: train: freeze: expected the start of a parameter's name, such as "))
+      << refused.err;
+  EXPECT_TRUE(refused.err.ends_with(", got \"vision_towre\"\n")) << refused.err;
+  EXPECT_FALSE(fs::exists(folder_ / "run"));
+}
+
 TEST_F(Program, NamesTheRunsWhereOneIsExpected) {
   ASSERT_EQ(run(training("all/first", {"--steps", "1"})).code, 0);
   expect_refusal({"inspect", path("all")}, 3,
