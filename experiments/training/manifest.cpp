@@ -64,7 +64,8 @@ std::string command_line() {
   std::ifstream file("/proc/self/cmdline", std::ios::binary);
   std::string line;
   for (std::string word; std::getline(file, word, '\0');) {
-    line += (line.empty() ? "" : " ") + shell_word(word);
+    if (!line.empty()) line += ' ';
+    line += shell_word(word);
   }
   return line;
 }
