@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <map>
 #include <mutex>
 #include <new>
 #include <unordered_map>
 #include <vector>
 
+#include "tensor/block_cache.h"
 #include "tensor/error.h"
 
 namespace chainline {
@@ -15,28 +17,37 @@ namespace {
 
 constexpr std::size_t kAlignment = 64;
 
-/// Blocks by size class. Eight classes to a power of two waste at most an eighth of a block.
+/// Blocks by size class. Eight classes to a power of two waste at most an eighth of a block. Once
+/// settled, a free block of up to four times the size serves where a class has none left.
 class BlockCache {
  public:
+  struct Block {
+    std::byte* data;
+    std::size_t size;
+  };
+
   static std::size_t size_class(std::size_t bytes) {
     if (bytes <= 512) return std::max<std::size_t>((bytes + 63) / 64 * 64, 64);
     const std::size_t step = std::bit_floor(bytes) / 8;
     return (bytes + step - 1) / step * step;
   }
 
-  std::byte* take(std::size_t bytes) {
+  Block take(std::size_t bytes) {
     const std::size_t size = size_class(bytes);
     {
       const std::lock_guard lock(mutex_);
-      in_use_ += size;
-      peak_ = std::max(peak_, in_use_);
-      auto& blocks = free_[size];
-      if (!blocks.empty()) {
-        std::byte* block = blocks.back();
-        blocks.pop_back();
-        cached_ -= size;
+      const std::size_t largest = settled_ ? 4 * size : size;
+      for (auto at = free_.lower_bound(size); at != free_.end() && at->first <= largest; ++at) {
+        if (at->second.empty()) continue;
+        const Block block{at->second.back(), at->first};
+        if (block.size != size) lent_.emplace(block.data, block.size);
+        at->second.pop_back();
+        cached_ -= block.size;
+        count(block.size);
         return block;
       }
+      count(size);
+      ++system_allocations_;
     }
     void* block = std::aligned_alloc(kAlignment, size);
     if (block == nullptr) {
@@ -48,12 +59,16 @@ class BlockCache {
       in_use_ -= size;
       throw std::bad_alloc();
     }
-    return static_cast<std::byte*>(block);
+    return {static_cast<std::byte*>(block), size};
   }
 
   void give_back(std::byte* block, std::size_t bytes) noexcept {
-    const std::size_t size = size_class(bytes);
+    std::size_t size = size_class(bytes);
     const std::lock_guard lock(mutex_);
+    if (const auto larger = lent_.find(block); larger != lent_.end()) {
+      size = larger->second;
+      lent_.erase(larger);
+    }
     in_use_ -= size;
     try {
       free_[size].push_back(block);
@@ -70,6 +85,17 @@ class BlockCache {
       entry.second.clear();
     }
     cached_ = 0;
+    settled_ = false;
+  }
+
+  void settle() {
+    const std::lock_guard lock(mutex_);
+    settled_ = true;
+  }
+
+  std::uint64_t system_allocations() {
+    const std::lock_guard lock(mutex_);
+    return system_allocations_;
   }
 
   MemoryUse use() {
@@ -78,9 +104,17 @@ class BlockCache {
   }
 
  private:
+  void count(std::size_t size) {
+    in_use_ += size;
+    peak_ = std::max(peak_, in_use_);
+  }
+
   std::mutex mutex_;
-  std::unordered_map<std::size_t, std::vector<std::byte*>> free_;
+  std::map<std::size_t, std::vector<std::byte*>> free_;
+  std::unordered_map<const std::byte*, std::size_t> lent_;  // sizes of those above their class
   std::size_t in_use_ = 0, peak_ = 0, cached_ = 0;
+  std::uint64_t system_allocations_ = 0;
+  bool settled_ = false;
 };
 
 /// Never destroyed: a tensor with static storage duration may outlive every other object.
@@ -95,12 +129,16 @@ Storage::Storage(std::size_t bytes, Device device) : bytes_(bytes), device_(devi
   check<DeviceError>(device.type == DeviceType::cpu, "storage: no CUDA in this build");
   check<ShapeError>(bytes <= static_cast<std::size_t>(PTRDIFF_MAX) / 2, "storage: cannot hold ",
                     bytes, " bytes");
-  data_ = cache().take(bytes);
+  data_ = cache().take(bytes).data;
 }
 
 Storage::~Storage() { cache().give_back(data_, bytes_); }
 
 MemoryUse memory_use() { return cache().use(); }
+
+std::uint64_t system_allocations() { return cache().system_allocations(); }
+
+void settle_block_cache() { cache().settle(); }
 
 void release_cached_memory() { cache().release(); }
 

@@ -5,6 +5,7 @@
 
 #include "autograd/engine.h"
 #include "autograd/ops.h"
+#include "tensor/block_cache.h"
 
 namespace chainline::experiments {
 namespace {
@@ -104,6 +105,7 @@ StepRecord Trainer::step() {
   } else {
     sgd_->step(gradients, record.learning_rate);
   }
+  settle_block_cache();
   record.step = ++steps_;
   return record;
 }

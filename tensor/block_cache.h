@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+
+namespace chainline {
+
+// The cache that every Storage takes its block from; see also memory_use() in tensor/storage.h.
+
+/// How often memory was asked of the system since the program began. A training step that finds
+/// all its blocks in the cache asks for none.
+std::uint64_t system_allocations();
+
+/// Says that the blocks of a whole step are in the cache.
+///
+/// Until then a storage gets a block of its own size class, so that the same step finds every block
+/// again. From then on, where a class has none left, a free block of up to four times the size
+/// serves: steps whose texts have other lengths share the blocks that are there.
+/// release_cached_memory() starts over.
+void settle_block_cache();
+
+}  // namespace chainline
