@@ -9,10 +9,13 @@
 
 #include "autograd/ops.h"
 #include "autograd/tape.h"
+#include "tensor/memory_ledger.h"
 #include "tensor/ops/binary.h"
 
 namespace chainline {
 namespace {
+
+constexpr std::string_view kParameterGradients = "gradients of parameters";
 
 Variable ones_for(const Variable& output) {
   check<AutogradError>(output.value().numel() == 1, "grad: output of shape ", output.shape(),
@@ -89,7 +92,7 @@ class Pass {
         if (std::optional<Replay> replay = node.replay()) {
           walk_inside(node, *std::move(replay), std::move(gradients), sum_of);
         } else {
-          step(node, with_zeros(node, std::move(gradients)), sum_of);
+          step(node, std::move(gradients), sum_of);
         }
       }
       if (release) node.release();
@@ -124,7 +127,9 @@ class Pass {
     return found != stands_for_.end() ? found->second : Place{node.sequence(), input, {}};
   }
 
-  void step(Node& node, const Variables& grad_outputs, const SumOf& sum_of) {
+  void step(Node& node, Variables arrived, const SumOf& sum_of) {
+    const MemoryScope held("gradient of ", node.name(), node.scope());
+    const Variables grad_outputs = with_zeros(node, std::move(arrived));
     const auto& edges = node.inputs();
     Needs needs(edges.size());
     std::vector<Place*> places(edges.size(), nullptr);
@@ -250,6 +255,7 @@ void GradientAccumulator::add(const Variable& loss, const GradOptions& options) 
     std::vector<Tensor>& sums = places_[leaf.id()];
     if (sums.size() <= place) sums.resize(place + 1);
     if (!sums[place].defined()) {
+      const MemoryScope held(kParameterGradients);
       sums[place] = Tensor::zeros(leaf.shape(), leaf.dtype(), leaf.value().device());
     }
     return SampleSum{sums[place], false};
@@ -257,6 +263,7 @@ void GradientAccumulator::add(const Variable& loss, const GradOptions& options) 
 }
 
 std::vector<Tensor> GradientAccumulator::finish() {
+  const MemoryScope held(kParameterGradients);
   std::vector<Tensor> totals;
   for (const Variable& p : parameters_) {
     Tensor total;

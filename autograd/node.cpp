@@ -2,6 +2,8 @@
 
 #include <atomic>
 
+#include "tensor/memory_ledger.h"
+
 namespace chainline {
 namespace {
 
@@ -61,6 +63,14 @@ void Node::link(std::uint64_t sequence, std::string scope, std::vector<Edge> inp
   inputs_ = std::move(inputs);
   for (const Tensor& output : outputs) {
     outputs_.push_back({output.shape(), output.dtype(), output.device()});
+  }
+}
+
+void Node::name_memory(const std::vector<Tensor>& outputs) const {
+  for (const Tensor& output : outputs) chainline::name_memory(*output.storage(), name(), scope_);
+  for (const Saved& s : saved_) {
+    if (!s.variable.defined()) continue;
+    chainline::name_memory(*s.variable.value().storage(), name(), scope_);
   }
 }
 

@@ -116,6 +116,8 @@ class Node : public std::enable_shared_from_this<Node> {
             const std::vector<Tensor>& outputs);
   void link(std::uint64_t sequence, std::string scope, std::vector<Edge> inputs,
             const std::vector<Tensor>& outputs);
+  /// Tells the memory ledger whose the outputs and the saved values are.
+  void name_memory(const std::vector<Tensor>& outputs) const;
 
  protected:
   /// The saved values in the order they were saved. AutogradError when one was written to since,
@@ -193,6 +195,7 @@ Variables record(const Variables& inputs, const std::vector<Tensor>& outputs, co
   const auto rule = std::make_shared<Rule>();
   rule->link(next_sequence(), NameScope::current(), inputs, outputs);
   fill(*rule);
+  rule->name_memory(outputs);
   return outputs_of(rule, outputs);
 }
 

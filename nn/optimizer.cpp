@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "tensor/memory_ledger.h"
 #include "tensor/ops/binary.h"
 #include "tensor/ops/optimizer_step.h"
 #include "tensor/ops/reduce.h"
@@ -15,6 +16,7 @@ void check_count(const char* op, std::size_t parameters, std::size_t gradients) 
 }
 
 std::vector<Tensor> zeros_like(const std::vector<NamedParameter>& parameters) {
+  const MemoryScope held("optimizer state");
   std::vector<Tensor> zeros;
   for (const NamedParameter& p : parameters) {
     const Tensor& value = p.variable.value();

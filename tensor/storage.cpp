@@ -11,6 +11,7 @@
 
 #include "tensor/block_cache.h"
 #include "tensor/error.h"
+#include "tensor/memory_ledger.h"
 
 namespace chainline {
 namespace {
@@ -129,10 +130,20 @@ Storage::Storage(std::size_t bytes, Device device) : bytes_(bytes), device_(devi
   check<DeviceError>(device.type == DeviceType::cpu, "storage: no CUDA in this build");
   check<ShapeError>(bytes <= static_cast<std::size_t>(PTRDIFF_MAX) / 2, "storage: cannot hold ",
                     bytes, " bytes");
-  data_ = cache().take(bytes).data;
+  const BlockCache::Block block = cache().take(bytes);
+  data_ = block.data;
+  try {
+    enter_memory(*this, block.size);
+  } catch (...) {
+    cache().give_back(data_, bytes_);
+    throw;
+  }
 }
 
-Storage::~Storage() { cache().give_back(data_, bytes_); }
+Storage::~Storage() {
+  leave_memory(*this);
+  cache().give_back(data_, bytes_);
+}
 
 MemoryUse memory_use() { return cache().use(); }
 

@@ -5,6 +5,7 @@
 
 #include "experiments/program/arguments.h"
 #include "experiments/program/commands.h"
+#include "experiments/program/memory_report.h"
 #include "experiments/program/settings.h"
 #include "experiments/training/evaluate.h"
 #include "experiments/training/manifest.h"
@@ -23,7 +24,7 @@ struct TrainCommand {
   std::optional<int> fields;
   std::optional<std::uint64_t> seed;
   std::vector<std::string> freeze;
-  bool recompute = false;
+  bool recompute = false, memory = false;
   std::int64_t checkpoint_every = 200;
 
   TrainSettings settings() const;
@@ -89,7 +90,12 @@ void TrainCommand::run() const {
   const Dataset dataset = load_dataset(data);
   manifest.set_data(data, dataset);
 
-  LoadedModel model = first_model(from, s, dataset);
+  std::optional<MemoryLedger> holders;
+  if (memory) holders.emplace();
+  LoadedModel model = [&] {
+    const MemoryScope held("parameters");
+    return first_model(from, s, dataset);
+  }();
   s.model = model.config();
   for (const std::string& prefix : freeze) freeze_parameters(model.model, prefix);
   const auto image_size = static_cast<int>(s.model.vision.image_size);
@@ -106,6 +112,8 @@ void TrainCommand::run() const {
   plan.checkpoint_every = checkpoint_every;
   plan.texts = model_texts(model);
   const TrainedRun run = train_run(model.model, train, s.training, plan);
+  const std::string report = holders ? memory_report(holders->peak(), run) : "";
+  holders.reset();
 
   const Evaluation test = evaluate(model.model, samples_of(dataset.test, nullptr));
   const double rule = question_only_accuracy(dataset);
@@ -137,6 +145,7 @@ void TrainCommand::run() const {
              100 * test.accuracy(), test.questions, 100 * rule);
   fmt::print("weights sha256   {}\n", run.weights_sha256);
   fmt::print("checkpoint       {}\n", (plan.folder / "checkpoint").string());
+  if (!report.empty()) fmt::print("\n{}", report);
 }
 
 }  // namespace
@@ -166,6 +175,7 @@ void add_train(CLI::App& program) {
   app->add_flag("--recompute", c->recompute,
                 "Compute each block's inner values again for the gradient instead of keeping them: "
                 "less memory, more time, the same result");
+  app->add_flag("--memory", c->memory, "Print who holds memory when most is in use");
   app->add_option("--learning-rate", c->learning_rate, "Largest learning rate (0.001)")
       ->check(any_number());
   app->add_option("--seed", c->seed, "Of the weights, the order and the watermarks (1)")

@@ -7,6 +7,8 @@
 #include "experiments/training/log.h"
 #include "experiments/training/progress.h"
 #include "nn/checkpoint.h"
+#include "tensor/block_cache.h"
+#include "tensor/memory_ledger.h"
 #include "tensor/sha256.h"
 
 namespace chainline::experiments {
@@ -165,7 +167,12 @@ TrainedRun train_run(nn::Mllm& model, const Samples& samples, const TrainingConf
     Progress progress(plan.title, trainer.steps_done(), config.steps);
     while (!trainer.done()) {
       const Clock::time_point start = Clock::now();
+      begin_memory_period("step " + std::to_string(trainer.steps_done() + 1));
+      const std::uint64_t allocations = system_allocations();
+      const bool first = trainer.steps_done() == result.resumed_from;
       const StepRecord record = trainer.step();
+      (first ? result.first_step_allocations : result.later_allocations) +=
+          system_allocations() - allocations;
       const double seconds = seconds_since(start);
       const double speed = static_cast<double>(record.samples) / std::max(seconds, 1e-9);
       position.seconds += seconds;

@@ -24,7 +24,9 @@ struct TrainedRun {
   std::int64_t steps = 0;         ///< done in all
   std::int64_t resumed_from = 0;  ///< of these, done by earlier calls
   double seconds = 0;             ///< spent in steps, over all calls
-  std::string weights_sha256;     ///< nn::hash_of the parameters
+  /// How often this call's steps asked the system for memory (system_allocations).
+  std::uint64_t first_step_allocations = 0, later_allocations = 0;
+  std::string weights_sha256;  ///< nn::hash_of the parameters
 };
 
 /// Trains the model to the end of the configuration, or to the end of what an earlier call left:

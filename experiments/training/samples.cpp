@@ -5,6 +5,7 @@
 #include <span>
 
 #include "experiments/data/image.h"
+#include "tensor/memory_ledger.h"
 #include "tensor/parallel.h"
 #include "tensor/random.h"
 #include "tensor/sha256.h"
@@ -110,6 +111,7 @@ std::string Samples::sha256() const {
 
 Tensor Samples::images(const std::vector<std::int64_t>& samples) const {
   const auto B = static_cast<std::int64_t>(samples.size());
+  const MemoryScope held("images");
   Tensor t = Tensor::empty({B, 3, image_size_, image_size_}, DType::f32);
   float* out = t.mutable_data<float>();
   const std::int64_t n = 3 * static_cast<std::int64_t>(image_size_) * image_size_;

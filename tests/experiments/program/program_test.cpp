@@ -177,6 +177,15 @@ TEST_F(Program, RefusesWhatIsNotThereOrNotWhatItShouldBe) {
   EXPECT_FALSE(fs::exists(folder_ / "out"));
 }
 
+TEST_F(Program, TrainsToTheSameWeightsWithBlocksRecomputedAndSaysWhoHoldsTheMemory) {
+  EXPECT_EQ(run(training("kept", {"--steps", "2"})).code, 0);
+  const Outcome told = run(training("recomputed", {"--steps", "2", "--recompute", "--memory"}));
+  EXPECT_EQ(told.code, 0);
+  EXPECT_NE(told.out.find("\nmemory peak      "), std::string::npos) << told.out;
+  EXPECT_NE(told.out.find("\noptimizer state "), std::string::npos) << told.out;
+  EXPECT_EQ(weights("recomputed"), weights("kept"));
+}
+
 TEST_F(Program, RefusesPicturesThatAreCutOrTooLargeOrOutsideOfTheirFolder) {
   ASSERT_EQ(run(training("run", {"--steps", "1"})).code, 0);
   const auto ask = [&](const std::string& image) {
