@@ -25,6 +25,7 @@ function(chainline_isa isa)
     DEPENDS chainline_${isa} $<TARGET_OBJECTS:chainline_${isa}>
     COMMENT "Linking the kernels for ${isa}" COMMAND_EXPAND_LISTS VERBATIM)
   target_sources(chainline_tensor PRIVATE ${object})
+  set_property(GLOBAL APPEND PROPERTY chainline_isas ${isa})  # for tests/CMakeLists.txt
 endfunction()
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
