@@ -2,7 +2,7 @@
 // are labelled, and with all of them labelled.
 
 #include "autograd/ops.h"
-#include "bench/harness.h"
+#include "bench/copies.h"
 #include "bench/model_shapes.h"
 #include "tensor/ops/cross_entropy.h"
 
@@ -31,23 +31,25 @@ const Suite cross_entropy_suite([] {
     // Only the rows of labelled tokens must be read; all of dlogits must be written.
     const double read = 4.0 * static_cast<double>(kBatch * l.labelled * kVocabulary);
     const double written = 4.0 * static_cast<double>(kTextRows * kVocabulary);
-    const auto logits = [] { return randn({kBatch, kTokens, kVocabulary}, 1); };
     const Tensor target = targets(l);
     const Composed composed = [target](const Variables& in) {
       return cross_entropy_composed(in[0], target, {});
     };
-    add({std::string("cross_entropy/forward/") + l.name, 0, read, [=] {
-           const Tensor x = logits();
-           return Trial{[=] { return Tensors{ops::cross_entropy(x, target).loss}; },
-                        value_of(composed, {x})};
-         }});
-    add({std::string("cross_entropy/backward/") + l.name, 0, read + written, [=] {
-           const Tensor x = logits(), grad_loss = randn({kBatch}, 3);
-           const Tensor lse = ops::cross_entropy(x, target).lse;
-           return Trial{
-               [=] { return Tensors{ops::cross_entropy_backward(grad_loss, x, target, lse)}; },
-               gradients_of(composed, {x}, grad_loss)};
-         }});
+    // The batch is logits and targets, then lse and grad_loss for the backward.
+    const auto inputs = [=] {
+      const Tensor x = randn({kBatch, kTokens, kVocabulary}, 1);
+      return Batch{{x, target, ops::cross_entropy(x, target).lse, randn({kBatch}, 3)}, {}};
+    };
+    add_with_copies(
+        {std::string("cross_entropy/forward/") + l.name, read, inputs,
+         [](const Batch& b) { return Tensors{ops::cross_entropy(b.rows[0], b.rows[1]).loss}; },
+         [=](const Batch& b) { return value_of(composed, {b.rows[0]}); }});
+    add_with_copies(
+        {std::string("cross_entropy/backward/") + l.name, read + written, inputs,
+         [](const Batch& b) {
+           return Tensors{ops::cross_entropy_backward(b.rows[3], b.rows[0], b.rows[1], b.rows[2])};
+         },
+         [=](const Batch& b) { return gradients_of(composed, {b.rows[0]}, b.rows[3]); }});
   }
 });
 

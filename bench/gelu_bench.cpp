@@ -2,7 +2,7 @@
 // Arithmetic bounds it, erf and exp above all; of_copy says how far it is from being free.
 
 #include "autograd/ops.h"
-#include "bench/harness.h"
+#include "bench/copies.h"
 #include "bench/model_shapes.h"
 #include "tensor/ops/gelu.h"
 
@@ -21,15 +21,19 @@ const Suite gelu_suite([] {
   for (const GeluForm form : {GeluForm::erf, GeluForm::tanh}) {
     const std::string what = form == GeluForm::erf ? "_erf/vit_hidden" : "_tanh/vit_hidden";
     const auto bytes = 4.0 * static_cast<double>(kShape.numel());
-    add({"gelu/forward" + what, 0, 2 * bytes, [form] {
-           const Tensor x = randn(kShape, 1);
-           return Trial{[=] { return Tensors{ops::gelu(x, form)}; }, value_of(composed(form), {x})};
-         }});
-    add({"gelu/backward" + what, 0, 3 * bytes, [form] {
-           const Tensor x = randn(kShape, 1), grad_y = randn(kShape, 2);
-           return Trial{[=] { return Tensors{ops::gelu_backward(grad_y, x, form)}; },
-                        gradients_of(composed(form), {x}, grad_y)};
-         }});
+    add_with_copies({"gelu/forward" + what, 2 * bytes,
+                     [] {
+                       return Batch{{randn(kShape, 1)}, {}};
+                     },
+                     [form](const Batch& b) { return Tensors{ops::gelu(b.rows[0], form)}; },
+                     [form](const Batch& b) { return value_of(composed(form), b.rows); }});
+    add_with_copies(
+        {"gelu/backward" + what, 3 * bytes,
+         [] {
+           return Batch{{randn(kShape, 1), randn(kShape, 2)}, {}};
+         },
+         [form](const Batch& b) { return Tensors{ops::gelu_backward(b.rows[1], b.rows[0], form)}; },
+         [form](const Batch& b) { return gradients_of(composed(form), {b.rows[0]}, b.rows[1]); }});
   }
 });
 

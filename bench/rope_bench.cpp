@@ -2,7 +2,7 @@
 // give them. Angles are computed once for each position and pair.
 
 #include "autograd/ops.h"
-#include "bench/harness.h"
+#include "bench/copies.h"
 #include "bench/model_shapes.h"
 #include "tensor/ops/rope.h"
 
@@ -13,10 +13,9 @@ using namespace model;
 
 constexpr double kTheta = 10000;
 
-/// (B, H, T, D) as a view of (B, T, H * D).
-Tensor heads(std::uint64_t seed) {
-  return randn({kBatch, kTokens, kHeads, kHeadWidth}, seed).transpose(1, 2);
-}
+/// As a linear layer gives them: (B, T, H, D), which rope takes as the view (B, H, T, D).
+Tensor heads(std::uint64_t seed) { return randn({kBatch, kTokens, kHeads, kHeadWidth}, seed); }
+Tensor as_heads(const Tensor& x) { return x.transpose(1, 2); }
 
 Variable composed(const Variables& in) {
   return rope_composed(in[0], Tensor::arange(kTokens, DType::i64), kTheta);
@@ -24,17 +23,26 @@ Variable composed(const Variables& in) {
 
 const Suite rope_suite([] {
   const double bytes = 4.0 * 2 * static_cast<double>(kTextRows * kChannels);
-  add({"rope/forward/decoder", 0, bytes, [] {
-         const Tensor x = heads(1), positions = Tensor::arange(kTokens, DType::i64);
-         return Trial{[=] { return Tensors{ops::rope(x, positions, kTheta)}; },
-                      value_of(composed, {x})};
-       }});
-  add({"rope/backward/decoder", 0, bytes, [] {
-         const Tensor x = heads(1), grad_y = heads(2);
-         const Tensor positions = Tensor::arange(kTokens, DType::i64);
-         return Trial{[=] { return Tensors{ops::rope_backward(grad_y, positions, kTheta)}; },
-                      gradients_of(composed, {x}, grad_y)};
-       }});
+  const Tensor positions = Tensor::arange(kTokens, DType::i64);
+  add_with_copies(
+      {"rope/forward/decoder", bytes,
+       [] {
+         return Batch{{heads(1)}, {}};
+       },
+       [=](const Batch& b) { return Tensors{ops::rope(as_heads(b.rows[0]), positions, kTheta)}; },
+       [](const Batch& b) { return value_of(composed, {as_heads(b.rows[0])}); }});
+  add_with_copies({"rope/backward/decoder", bytes,
+                   [] {
+                     return Batch{{heads(2)}, {}};
+                   },
+                   [=](const Batch& b) {
+                     return Tensors{ops::rope_backward(as_heads(b.rows[0]), positions, kTheta)};
+                   },
+                   [](const Batch& b) {
+                     const Tensor grad_y =
+                         as_heads(b.rows[0]);  // the gradient does not depend on x
+                     return gradients_of(composed, {grad_y}, grad_y);
+                   }});
 });
 
 }  // namespace

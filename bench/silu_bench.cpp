@@ -2,7 +2,7 @@
 // Arithmetic bounds them, exp above all; of_copy says how far they are from being free.
 
 #include "autograd/ops.h"
-#include "bench/harness.h"
+#include "bench/copies.h"
 #include "bench/model_shapes.h"
 #include "tensor/ops/silu.h"
 
@@ -18,28 +18,36 @@ Variable gate_composed(const Variables& in) { return silu_gate_composed(in[0], i
 
 const Suite silu_suite([] {
   const auto bytes = 4.0 * static_cast<double>(kShape.numel());
-  add({"silu/forward/decoder_hidden", 0, 2 * bytes, [] {
-         const Tensor x = randn(kShape, 1);
-         return Trial{[=] { return Tensors{ops::silu(x)}; }, value_of(composed, {x})};
-       }});
-  add({"silu/backward/decoder_hidden", 0, 3 * bytes, [] {
-         const Tensor x = randn(kShape, 1), grad_y = randn(kShape, 2);
-         return Trial{[=] { return Tensors{ops::silu_backward(grad_y, x)}; },
-                      gradients_of(composed, {x}, grad_y)};
-       }});
-  add({"silu_gate/forward/decoder_hidden", 0, 3 * bytes, [] {
-         const Tensor gate = randn(kShape, 1), up = randn(kShape, 2);
-         return Trial{[=] { return Tensors{ops::silu_gate(gate, up)}; },
-                      value_of(gate_composed, {gate, up})};
-       }});
-  add({"silu_gate/backward/decoder_hidden", 0, 5 * bytes, [] {
-         const Tensor gate = randn(kShape, 1), up = randn(kShape, 2), grad_y = randn(kShape, 3);
-         return Trial{[=] {
-                        const ops::SiluGateGradients g = ops::silu_gate_backward(grad_y, gate, up);
-                        return Tensors{g.dgate, g.dup};
-                      },
-                      gradients_of(gate_composed, {gate, up}, grad_y)};
-       }});
+  add_with_copies({"silu/forward/decoder_hidden", 2 * bytes,
+                   [] {
+                     return Batch{{randn(kShape, 1)}, {}};
+                   },
+                   [](const Batch& b) { return Tensors{ops::silu(b.rows[0])}; },
+                   [](const Batch& b) { return value_of(composed, b.rows); }});
+  add_with_copies({"silu/backward/decoder_hidden", 3 * bytes,
+                   [] {
+                     return Batch{{randn(kShape, 1), randn(kShape, 2)}, {}};
+                   },
+                   [](const Batch& b) { return Tensors{ops::silu_backward(b.rows[1], b.rows[0])}; },
+                   [](const Batch& b) { return gradients_of(composed, {b.rows[0]}, b.rows[1]); }});
+  add_with_copies({"silu_gate/forward/decoder_hidden", 3 * bytes,
+                   [] {
+                     return Batch{{randn(kShape, 1), randn(kShape, 2)}, {}};
+                   },
+                   [](const Batch& b) { return Tensors{ops::silu_gate(b.rows[0], b.rows[1])}; },
+                   [](const Batch& b) { return value_of(gate_composed, b.rows); }});
+  add_with_copies({"silu_gate/backward/decoder_hidden", 5 * bytes,
+                   [] {
+                     return Batch{{randn(kShape, 1), randn(kShape, 2), randn(kShape, 3)}, {}};
+                   },
+                   [](const Batch& b) {
+                     const ops::SiluGateGradients g =
+                         ops::silu_gate_backward(b.rows[2], b.rows[0], b.rows[1]);
+                     return Tensors{g.dgate, g.dup};
+                   },
+                   [](const Batch& b) {
+                     return gradients_of(gate_composed, {b.rows[0], b.rows[1]}, b.rows[2]);
+                   }});
 });
 
 }  // namespace

@@ -2,7 +2,7 @@
 // attention never stores) and at its logits; log_softmax at the logits.
 
 #include "autograd/ops.h"
-#include "bench/harness.h"
+#include "bench/copies.h"
 #include "bench/model_shapes.h"
 #include "tensor/ops/softmax.h"
 
@@ -32,21 +32,29 @@ constexpr Op kOps[] = {
      log_softmax_composed, kTextRows, kVocabulary},
 };
 
-Trial prepare(const Op& op) {
-  const Tensor x = randn({op.rows, op.C}, 1);
-  const Composed composed = [f = op.composed](const Variables& in) { return f(in[0]); };
-  if (op.backward == nullptr) {
-    return {[=] { return Tensors{op.forward(x)}; }, value_of(composed, {x})};
-  }
-  const Tensor y = op.forward(x), grad_y = randn({op.rows, op.C}, 2);
-  return {[=] { return Tensors{op.backward(grad_y, y)}; }, gradients_of(composed, {x}, grad_y)};
-}
-
 const Suite softmax_suite([] {
   for (const Op& op : kOps) {
-    const int tensors = op.backward == nullptr ? 2 : 3;  // x, y; or grad_y, y, dx
-    add({op.name, 0, 4.0 * tensors * static_cast<double>(op.rows * op.C),
-         [op] { return prepare(op); }});
+    const Composed composed = [op](const Variables& in) { return op.composed(in[0]); };
+    const Shape shape{op.rows, op.C};
+    const double bytes = 4.0 * static_cast<double>(op.rows * op.C);
+    if (op.backward == nullptr) {
+      add_with_copies({op.name, 2 * bytes,
+                       [=] {
+                         return Batch{{randn(shape, 1)}, {}};
+                       },
+                       [op](const Batch& b) { return Tensors{op.forward(b.rows[0])}; },
+                       [=](const Batch& b) { return value_of(composed, b.rows); }});
+      continue;
+    }
+    // x, of which the op needs no more than y; then y and grad_y.
+    add_with_copies(
+        {op.name, 3 * bytes,
+         [=] {
+           const Tensor x = randn(shape, 1);
+           return Batch{{x, op.forward(x), randn(shape, 2)}, {}};
+         },
+         [op](const Batch& b) { return Tensors{op.backward(b.rows[2], b.rows[1])}; },
+         [=](const Batch& b) { return gradients_of(composed, {b.rows[0]}, b.rows[2]); }});
   }
 });
 
