@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 
 namespace chainline {
@@ -11,8 +12,31 @@ inline constexpr std::int64_t kRowLanes = 32;
 
 namespace detail {
 
+/// Folds 2 * kHalf lanes into the first, by halves.
+template <std::int64_t kHalf, class Lane, class Combine>
+inline void fold(Lane* lane, const Combine& combine) {
+  for (std::int64_t l = 0; l < kHalf; ++l) combine(lane[l], lane[l + kHalf]);
+  if constexpr (kHalf > 1) fold<kHalf / 2>(lane, combine);
+}
+
+/// The 32 lanes by halves. As vectors of 16 bytes, which every processor has, for as long as it
+/// takes more than one; compilers would make scalar operations of loops of so few steps.
+template <class T, class Combine>
+inline T fold_lanes(const T* lane, const Combine& combine) {
+  constexpr std::int64_t kWidth = 16 / sizeof(T), kVectors = kRowLanes / kWidth;
+  typedef T Vector __attribute__((vector_size(16)));
+  Vector vectors[kVectors];
+  std::memcpy(vectors, lane, sizeof vectors);
+  fold<kVectors / 2>(vectors, combine);
+  T last[kWidth];
+  std::memcpy(last, vectors, sizeof last);
+  fold<kWidth / 2>(last, combine);
+  return last[0];
+}
+
 /// Takes f(0), ..., f(n - 1) into 32 lanes, index i into lane i % 32 in ascending order, then folds
-/// the lanes by halves. A fixed inner count lets compilers vectorize across the lanes.
+/// the lanes by halves. A fixed inner count lets compilers vectorize across the lanes;
+/// combine(a, b) makes a what a and b come to, for numbers and for vectors of them.
 template <class T, class F, class Combine>
 inline T row_reduce(std::int64_t n, T start, const F& f, const Combine& combine) {
   std::array<T, kRowLanes> lanes;
@@ -20,13 +44,10 @@ inline T row_reduce(std::int64_t n, T start, const F& f, const Combine& combine)
   for (std::int64_t l = 0; l < kRowLanes; ++l) lane[l] = start;
   std::int64_t i = 0;
   for (; i + kRowLanes <= n; i += kRowLanes) {
-    for (std::int64_t l = 0; l < kRowLanes; ++l) lane[l] = combine(lane[l], f(i + l));
+    for (std::int64_t l = 0; l < kRowLanes; ++l) combine(lane[l], f(i + l));
   }
-  for (std::int64_t l = 0; i + l < n; ++l) lane[l] = combine(lane[l], f(i + l));
-  for (std::int64_t half = kRowLanes / 2; half > 0; half /= 2) {
-    for (std::int64_t l = 0; l < half; ++l) lane[l] = combine(lane[l], lane[l + half]);
-  }
-  return lane[0];
+  for (std::int64_t l = 0; i + l < n; ++l) combine(lane[l], f(i + l));
+  return fold_lanes(lane, combine);
 }
 
 }  // namespace detail
@@ -40,7 +61,7 @@ inline T row_reduce(std::int64_t n, T start, const F& f, const Combine& combine)
 /// Bits     the order is the definition: the same on every instruction set
 template <class T, class F>
 inline T row_sum(std::int64_t n, const F& f) {
-  return detail::row_reduce<T>(n, T(0), f, [](T a, T b) { return a + b; });
+  return detail::row_reduce<T>(n, T(0), f, [](auto& a, const auto& b) { a += b; });
 }
 
 /// The largest of f(0), ..., f(n - 1), in the same lanes; -inf for n = 0. NaNs are passed over: a
@@ -48,7 +69,7 @@ inline T row_sum(std::int64_t n, const F& f) {
 template <class T, class F>
 inline T row_max(std::int64_t n, const F& f) {
   return detail::row_reduce<T>(n, -std::numeric_limits<T>::infinity(), f,
-                               [](T a, T b) { return b > a ? b : a; });
+                               [](auto& a, const auto& b) { a = b > a ? b : a; });
 }
 
 }  // namespace chainline

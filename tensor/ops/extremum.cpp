@@ -50,14 +50,17 @@ Tensor argmax(const Tensor& x, std::int64_t d) {
 namespace chainline::cpu::CHAINLINE_ISA {
 namespace {
 
-/// `further(b, a)`: b lies beyond a. A NaN lies beyond everything and stays, because nothing
-/// compares true with it.
+/// `further(b, a)`: b lies beyond a, for numbers and for vectors of them. A NaN lies beyond
+/// everything and stays, because nothing compares true with it.
 template <class T, class Further>
 void search(const Tensor& x, std::int64_t d, T start, const Further& further, Tensor& y) {
   const Along along(x.shape(), d);
   const T* const from = x.data<T>();
   T* const to = y.mutable_data<T>();
-  const auto choose = [further](T a, T b) { return further(b, a) || b != b ? b : a; };
+  const auto choose = [further](auto& a, const auto& b) {
+    a = further(b, a) ? b : a;
+    a = b != b ? b : a;
+  };
   parallel_columns(along, [&](std::int64_t first, std::int64_t column, std::int64_t n) {
     const T* p = from + first;
     T* const best = to + column;
@@ -67,7 +70,7 @@ void search(const Tensor& x, std::int64_t d, T start, const Further& further, Te
     } else {
       std::fill_n(best, n, start);
       for (std::int64_t k = 0; k < along.length; ++k, p += along.inner) {
-        for (std::int64_t i = 0; i < n; ++i) best[i] = choose(best[i], p[i]);
+        for (std::int64_t i = 0; i < n; ++i) choose(best[i], p[i]);
       }
     }
     for (std::int64_t i = 0; i < n; ++i) {
@@ -83,10 +86,10 @@ void extremum(Extremum which, const Tensor& x, std::int64_t d, Tensor& y) {
     constexpr T kInfinity = std::numeric_limits<T>::infinity();
     if (which == Extremum::largest) {
       search<T>(
-          x, d, -kInfinity, [](T b, T a) { return b > a; }, y);
+          x, d, -kInfinity, [](const auto& b, const auto& a) { return b > a; }, y);
     } else {
       search<T>(
-          x, d, kInfinity, [](T b, T a) { return b < a; }, y);
+          x, d, kInfinity, [](const auto& b, const auto& a) { return b < a; }, y);
     }
   });
 }
