@@ -9,21 +9,12 @@
 #include <algorithm>
 #include <vector>
 
+#include "tensor/gemm_pack.h"
+#include "tensor/gemm_tile.h"
 #include "tensor/parallel.h"
-#include "tensor/simd.h"
 
 namespace chainline::cpu::CHAINLINE_ISA {
 namespace {
-
-using simd::kTileRows;
-using simd::Vec;
-
-template <class T>
-constexpr std::int64_t kWidth = Vec<T>::kWidth;
-/// Vectors in a tile's row, and columns of a panel of B.
-constexpr int kTileVectors = 2;
-template <class T>
-constexpr std::int64_t kTileColumns = kTileVectors* kWidth<T>;
 
 /// Rows of B in a panel: 1 KiB of a tile row's floats, so that panel and tile fit the first level.
 template <class T>
@@ -38,112 +29,6 @@ constexpr std::int64_t kFewestColumns = 128;
 constexpr std::int64_t kRowsWithoutCopy = 4 * kTileRows;
 /// Below this many multiply-adds other threads aren't worth waking.
 constexpr std::int64_t kAloneBelow = 1 << 16;
-
-/// C's tile, R x V vectors, from K steps. `b` has V vectors in a row.
-template <class T, int R, int V>
-void tile(std::int64_t K, Matrix<T> a, const T* b, std::int64_t b_stride, T* c,
-          std::int64_t c_stride, GemmMode mode) {
-  constexpr std::int64_t W = kWidth<T>;
-  Vec<T> acc[R][V];
-  if (mode == GemmMode::extend) {
-    for (int i = 0; i < R; ++i) {
-      for (int v = 0; v < V; ++v) acc[i][v] = Vec<T>::load(c + i * c_stride + v * W);
-    }
-  } else {
-    for (int i = 0; i < R; ++i) {
-      for (int v = 0; v < V; ++v) acc[i][v] = Vec<T>::zero();
-    }
-  }
-  const T* column = a.data;
-  for (std::int64_t k = 0; k < K; ++k) {
-    Vec<T> row[V];
-    for (int v = 0; v < V; ++v) row[v] = Vec<T>::load(b + v * W);
-    for (int i = 0; i < R; ++i) {
-      const Vec<T> x = Vec<T>::broadcast(column[i * a.row_stride]);
-      for (int v = 0; v < V; ++v) acc[i][v] = fma(x, row[v], acc[i][v]);
-    }
-    column += a.column_stride;
-    b += b_stride;
-  }
-  if (mode == GemmMode::add) {
-    for (int i = 0; i < R; ++i) {
-      for (int v = 0; v < V; ++v) {
-        acc[i][v] = Vec<T>::load(c + i * c_stride + v * W) + acc[i][v];
-      }
-    }
-  }
-  for (int i = 0; i < R; ++i) {
-    for (int v = 0; v < V; ++v) acc[i][v].store(c + i * c_stride + v * W);
-  }
-}
-
-template <class T>
-using Tile = void (*)(std::int64_t, Matrix<T>, const T*, std::int64_t, T*, std::int64_t, GemmMode);
-
-/// The tile function with R rows and V vectors.
-template <class T, int R = kTileRows>
-Tile<T> tile_of(std::int64_t rows, std::int64_t vectors) {
-  if constexpr (R > 1) {
-    if (rows < R) return tile_of<T, R - 1>(rows, vectors);
-  }
-  return vectors == 1 ? tile<T, R, 1> : tile<T, R, kTileVectors>;
-}
-
-/// A tile whose last vector reaches past C's columns computes in a copy. The lanes beyond hold
-/// whatever the panel's padding made of them and are dropped.
-template <class T>
-void ragged_tile(std::int64_t rows, std::int64_t columns, std::int64_t K, Matrix<T> a, const T* b,
-                 std::int64_t b_stride, T* c, std::int64_t c_stride, GemmMode mode) {
-  T copy[kTileRows * kTileColumns<T>] = {};
-  if (mode != GemmMode::store) {
-    for (std::int64_t i = 0; i < rows; ++i) {
-      std::copy_n(c + i * c_stride, columns, copy + i * kTileColumns<T>);
-    }
-  }
-  const std::int64_t vectors = (columns + kWidth<T> - 1) / kWidth<T>;
-  tile_of<T>(rows, vectors)(K, a, b, b_stride, copy, kTileColumns<T>, mode);
-  for (std::int64_t i = 0; i < rows; ++i) {
-    std::copy_n(copy + i * kTileColumns<T>, columns, c + i * c_stride);
-  }
-}
-
-/// B's rows [0, K) and `columns` columns as a dense panel, one vector's width after the other;
-/// columns missing in a vector become zeros.
-template <class T>
-void pack_panel(std::int64_t K, std::int64_t columns, Matrix<T> b, T* panel) {
-  constexpr std::int64_t W = kWidth<T>, C = kTileColumns<T>;
-  for (; columns > 0; columns -= W, panel += W, b = b.from(0, W)) {
-    std::int64_t k = 0;
-    if (columns >= W && b.column_stride == 1) {
-      for (; k < K; ++k) Vec<T>::load(b.data + k * b.row_stride).store(panel + k * C);
-    } else if (columns >= W && b.row_stride == 1) {
-      for (; k + W <= K; k += W) {
-        simd::transpose_block(b.data + k, b.column_stride, panel + k * C, C);
-      }
-    }
-    const std::int64_t present = std::min(columns, W);
-    for (; k < K; ++k) {
-      for (std::int64_t j = 0; j < present; ++j) panel[k * C + j] = *b.from(k, j).data;
-      for (std::int64_t j = present; j < W; ++j) panel[k * C + j] = 0;
-    }
-  }
-}
-
-/// A's rows [0, rows) and columns [0, K) as panels of kTileRows rows in which k is the slow index.
-template <class T>
-void pack_rows(std::int64_t rows, std::int64_t K, Matrix<T> a, T* panels) {
-  for (std::int64_t i = 0; i < rows; i += kTileRows) {
-    const std::int64_t n = std::min<std::int64_t>(kTileRows, rows - i);
-    const T* from = a.data + i * a.row_stride;
-    for (std::int64_t k = 0; k < K; ++k, from += a.column_stride, panels += kTileRows) {
-      if (n == kTileRows && a.row_stride == 1) {
-        std::copy_n(from, kTileRows, panels);
-      } else {
-        for (std::int64_t r = 0; r < n; ++r) panels[r] = from[r * a.row_stride];
-      }
-    }
-  }
-}
 
 /// A thread's memory for packed operands; it keeps its size from call to call.
 template <class T>
@@ -196,8 +81,8 @@ struct Product {
         }
         Matrix<T> at = rows;
         for (std::int64_t i = i0; i < i1; i += kTileRows, at.data += tile_step) {
-          tiles_of_chains(k0, ks, std::min<std::int64_t>(kTileRows, i1 - i), columns, at, panel,
-                          c + i * c_stride + j);
+          tile_of_block(k0, ks, std::min<std::int64_t>(kTileRows, i1 - i), columns, at, panel,
+                        c + i * c_stride + j);
         }
       }
     }
@@ -211,21 +96,20 @@ struct Product {
 
  private:
   /// One tile of C through a block of k: a part of its chain, or chain by chain.
-  void tiles_of_chains(std::int64_t k0, std::int64_t ks, std::int64_t rows, std::int64_t columns,
-                       Matrix<T> at, Matrix<T> panel, T* to) const {
+  void tile_of_block(std::int64_t k0, std::int64_t ks, std::int64_t rows, std::int64_t columns,
+                     Matrix<T> at, Matrix<T> panel, T* to) const {
     const std::int64_t run = mode == GemmMode::add ? length : ks;
-    const GemmMode now = mode == GemmMode::store && k0 > 0 ? GemmMode::extend : mode;
-    const bool whole = columns % kWidth<T> == 0;
-    const Tile<T> function = tile_of<T>(rows, (columns + kWidth<T> - 1) / kWidth<T>);
-    for (std::int64_t k = 0; k < ks; k += run) {
-      const Matrix<T> x = at.from(0, k);
-      const Matrix<T> y = panel.from(k, 0);
-      if (whole) {
-        function(run, x, y.data, y.row_stride, to, c_stride, now);
-      } else {
-        ragged_tile(rows, columns, run, x, y.data, y.row_stride, to, c_stride, now);
-      }
-    }
+    const std::int64_t vectors = (columns + kWidth<T> - 1) / kWidth<T>;
+    TileTask<T> task{run == 0 ? 1 : ks / run,
+                     run,
+                     at,
+                     panel.data,
+                     panel.row_stride,
+                     to,
+                     c_stride,
+                     columns - (vectors - 1) * kWidth<T>,
+                     mode == GemmMode::store && k0 > 0 ? GemmMode::extend : mode};
+    tile_of<T>(rows, vectors)(task);
   }
 };
 
@@ -243,19 +127,24 @@ void run(const Product<T>& p) {
   const std::int64_t rows = part(p.M, kBlockRows, kTileRows);
   const std::int64_t row_blocks = (p.M + rows - 1) / rows;
   std::int64_t columns = p.N, column_blocks = 1;
-  if (row_blocks < kWantedBlocks && p.N > kFewestColumns) {
+  if (threads() > 1 && row_blocks < kWantedBlocks && p.N > kFewestColumns) {
     const std::int64_t wanted = (kWantedBlocks + row_blocks - 1) / row_blocks;
     columns = part(p.N, std::max(kFewestColumns, p.N / wanted), kTileColumns<T>);
     column_blocks = (p.N + columns - 1) / columns;
   }
   const std::int64_t blocks = row_blocks * column_blocks;
   const bool alone = p.M * p.N < kAloneBelow && p.M * p.N * p.K < kAloneBelow;
-  parallel_for(blocks, alone ? blocks : 1, [&](std::int64_t begin, std::int64_t end) {
+  const auto some = [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t n = begin; n < end; ++n) {
       const std::int64_t i = n / column_blocks * rows, j = n % column_blocks * columns;
       p.block(i, std::min(i + rows, p.M), j, std::min(j + columns, p.N));
     }
-  });
+  };
+  if (alone) {
+    some(0, blocks);
+  } else {
+    parallel_for(blocks, 1, some);
+  }
 }
 
 }  // namespace

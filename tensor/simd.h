@@ -34,6 +34,15 @@ struct Vec {
   void store(T* p) const {
     for (std::size_t l = 0; l < lanes.size(); ++l) p[l] = lanes[l];
   }
+  /// The first n elements; the lanes beyond are +0, and their memory is not touched.
+  static Vec load_first(std::int64_t n, const T* p) {
+    Vec v = zero();
+    for (std::int64_t l = 0; l < n; ++l) v.lanes[static_cast<std::size_t>(l)] = p[l];
+    return v;
+  }
+  void store_first(std::int64_t n, T* p) const {
+    for (std::int64_t l = 0; l < n; ++l) p[l] = lanes[static_cast<std::size_t>(l)];
+  }
   friend Vec operator+(Vec a, Vec b) {
     for (std::size_t l = 0; l < a.lanes.size(); ++l) a.lanes[l] += b.lanes[l];
     return a;
@@ -57,6 +66,11 @@ struct Vec<float> {
   static Vec broadcast(float x) { return {_mm512_set1_ps(x)}; }
   static Vec load(const float* p) { return {_mm512_loadu_ps(p)}; }
   void store(float* p) const { _mm512_storeu_ps(p, r); }
+  static __mmask16 first(std::int64_t n) { return static_cast<__mmask16>((1U << n) - 1); }
+  static Vec load_first(std::int64_t n, const float* p) {
+    return {_mm512_maskz_loadu_ps(first(n), p)};
+  }
+  void store_first(std::int64_t n, float* p) const { _mm512_mask_storeu_ps(p, first(n), r); }
   friend Vec operator+(Vec a, Vec b) { return {_mm512_add_ps(a.r, b.r)}; }
   friend Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.r, b.r, c.r)}; }
 };
@@ -69,6 +83,11 @@ struct Vec<double> {
   static Vec broadcast(double x) { return {_mm512_set1_pd(x)}; }
   static Vec load(const double* p) { return {_mm512_loadu_pd(p)}; }
   void store(double* p) const { _mm512_storeu_pd(p, r); }
+  static __mmask8 first(std::int64_t n) { return static_cast<__mmask8>((1U << n) - 1); }
+  static Vec load_first(std::int64_t n, const double* p) {
+    return {_mm512_maskz_loadu_pd(first(n), p)};
+  }
+  void store_first(std::int64_t n, double* p) const { _mm512_mask_storeu_pd(p, first(n), r); }
   friend Vec operator+(Vec a, Vec b) { return {_mm512_add_pd(a.r, b.r)}; }
   friend Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_pd(a.r, b.r, c.r)}; }
 };
@@ -83,6 +102,14 @@ struct Vec<float> {
   static Vec broadcast(float x) { return {_mm256_set1_ps(x)}; }
   static Vec load(const float* p) { return {_mm256_loadu_ps(p)}; }
   void store(float* p) const { _mm256_storeu_ps(p, r); }
+  static __m256i first(std::int64_t n) {
+    const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), lanes);
+  }
+  static Vec load_first(std::int64_t n, const float* p) {
+    return {_mm256_maskload_ps(p, first(n))};
+  }
+  void store_first(std::int64_t n, float* p) const { _mm256_maskstore_ps(p, first(n), r); }
   friend Vec operator+(Vec a, Vec b) { return {_mm256_add_ps(a.r, b.r)}; }
   friend Vec fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.r, b.r, c.r)}; }
 };
@@ -95,6 +122,14 @@ struct Vec<double> {
   static Vec broadcast(double x) { return {_mm256_set1_pd(x)}; }
   static Vec load(const double* p) { return {_mm256_loadu_pd(p)}; }
   void store(double* p) const { _mm256_storeu_pd(p, r); }
+  static __m256i first(std::int64_t n) {
+    const __m256i lanes = _mm256_setr_epi64x(0, 1, 2, 3);
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), lanes);
+  }
+  static Vec load_first(std::int64_t n, const double* p) {
+    return {_mm256_maskload_pd(p, first(n))};
+  }
+  void store_first(std::int64_t n, double* p) const { _mm256_maskstore_pd(p, first(n), r); }
   friend Vec operator+(Vec a, Vec b) { return {_mm256_add_pd(a.r, b.r)}; }
   friend Vec fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_pd(a.r, b.r, c.r)}; }
 };
@@ -109,6 +144,16 @@ struct Vec<float> {
   static Vec broadcast(float x) { return {vdupq_n_f32(x)}; }
   static Vec load(const float* p) { return {vld1q_f32(p)}; }
   void store(float* p) const { vst1q_f32(p, r); }
+  static Vec load_first(std::int64_t n, const float* p) {
+    float lanes[kWidth] = {};
+    for (std::int64_t l = 0; l < n; ++l) lanes[l] = p[l];
+    return load(lanes);
+  }
+  void store_first(std::int64_t n, float* p) const {
+    float lanes[kWidth];
+    store(lanes);
+    for (std::int64_t l = 0; l < n; ++l) p[l] = lanes[l];
+  }
   friend Vec operator+(Vec a, Vec b) { return {vaddq_f32(a.r, b.r)}; }
   friend Vec fma(Vec a, Vec b, Vec c) { return {vfmaq_f32(c.r, a.r, b.r)}; }
 };
@@ -121,6 +166,16 @@ struct Vec<double> {
   static Vec broadcast(double x) { return {vdupq_n_f64(x)}; }
   static Vec load(const double* p) { return {vld1q_f64(p)}; }
   void store(double* p) const { vst1q_f64(p, r); }
+  static Vec load_first(std::int64_t n, const double* p) {
+    double lanes[kWidth] = {};
+    for (std::int64_t l = 0; l < n; ++l) lanes[l] = p[l];
+    return load(lanes);
+  }
+  void store_first(std::int64_t n, double* p) const {
+    double lanes[kWidth];
+    store(lanes);
+    for (std::int64_t l = 0; l < n; ++l) p[l] = lanes[l];
+  }
   friend Vec operator+(Vec a, Vec b) { return {vaddq_f64(a.r, b.r)}; }
   friend Vec fma(Vec a, Vec b, Vec c) { return {vfmaq_f64(c.r, a.r, b.r)}; }
 };

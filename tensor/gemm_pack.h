@@ -1,0 +1,77 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "tensor/gemm_tile.h"
+
+// Copies of a matrix product's operands in the order in which its tiles read them.
+
+namespace chainline::cpu::CHAINLINE_ISA {
+namespace {
+
+/// B's rows [0, K) and `columns` columns, at most a tile's, as a dense panel of kTileColumns;
+/// columns missing in a vector become zeros.
+template <class T>
+void pack_panel(std::int64_t K, std::int64_t columns, Matrix<T> b, T* panel) {
+  constexpr std::int64_t W = kWidth<T>, C = kTileColumns<T>;
+  constexpr std::int64_t kAhead = 16;  // rows; each may lie in a page of its own
+  if (columns == C && b.column_stride == 1) {
+    for (std::int64_t k = 0; k < K; ++k) {
+      const T* const row = b.data + k * b.row_stride;
+      __builtin_prefetch(row + kAhead * b.row_stride);
+      __builtin_prefetch(row + kAhead * b.row_stride + W);
+      for (std::int64_t j = 0; j < C; j += W) Vec<T>::load(row + j).store(panel + k * C + j);
+    }
+    return;
+  }
+  for (; columns > 0; columns -= W, panel += W, b = b.from(0, W)) {
+    const std::int64_t present = std::min(columns, W);
+    std::int64_t k = 0;
+    if (b.column_stride == 1) {
+      for (; k < K; ++k)
+        Vec<T>::load_first(present, b.data + k * b.row_stride).store(panel + k * C);
+    } else if (b.row_stride == 1 && present == W) {
+      for (; k + W <= K; k += W) {
+        simd::transpose_block(b.data + k, b.column_stride, panel + k * C, C);
+      }
+    }
+    for (; k < K; ++k) {
+      for (std::int64_t j = 0; j < present; ++j) panel[k * C + j] = *b.from(k, j).data;
+      for (std::int64_t j = present; j < W; ++j) panel[k * C + j] = 0;
+    }
+  }
+}
+
+/// A's rows [0, rows) and columns [0, K) as panels of kTileRows rows, one after the other, in which
+/// k is the slow index. Rows missing in the last panel stay as they are.
+///
+/// Some ks at a time: a panel for all of its ks would read few numbers here and few there, and all
+/// panels for each k would write so, both a power of two apart as often as not, where a cache has
+/// little room.
+template <class T>
+void pack_rows(std::int64_t rows, std::int64_t K, Matrix<T> a, T* panels) {
+  constexpr std::int64_t R = kTileRows, W = kWidth<T>, kSome = 16;
+  for (std::int64_t begin = 0; begin < K; begin += kSome) {
+    const std::int64_t end = std::min(begin + kSome, K);
+    for (std::int64_t i = 0; i < rows; i += R) {
+      const std::int64_t n = std::min(R, rows - i);
+      const T* from = a.data + begin * a.column_stride + i * a.row_stride;
+      T* to = panels + i * K + begin * R;
+      for (std::int64_t k = begin; k < end; ++k, from += a.column_stride, to += R) {
+        if (a.row_stride == 1) {
+          __builtin_prefetch(from + kSome * a.column_stride);
+          for (std::int64_t r = 0; r < n; r += W) {
+            const std::int64_t present = std::min(W, n - r);
+            Vec<T>::load_first(present, from + r).store_first(present, to + r);
+          }
+        } else {
+          for (std::int64_t r = 0; r < n; ++r) to[r] = from[r * a.row_stride];
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace chainline::cpu::CHAINLINE_ISA
