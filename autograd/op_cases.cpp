@@ -4,7 +4,6 @@
 #include "autograd/op_cases.h"
 
 #include <numeric>
-#include <sstream>
 
 #include "autograd/op_case_inputs.h"
 #include "autograd/ops.h"
@@ -12,60 +11,6 @@
 
 namespace chainline {
 namespace cases {
-namespace {
-
-RandomSequence numbers(std::uint64_t seed) { return Generator(seed, "op case").sequence(0, 0); }
-
-template <class T, class Draw>
-Tensor drawn(const Shape& shape, const Draw& draw) {
-  std::vector<T> values(static_cast<std::size_t>(shape.numel()));
-  for (T& value : values) value = static_cast<T>(draw());
-  return Tensor::from<T>(values, shape);
-}
-
-}  // namespace
-
-Tensor uniform(const Shape& shape, double low, double high, std::uint64_t seed) {
-  RandomSequence random = numbers(seed);
-  return drawn<double>(shape, [&] { return low + (high - low) * random.uniform(); });
-}
-
-Tensor signed_numbers(const Shape& shape, std::uint64_t seed) {
-  return uniform(shape, -2, 2, seed);
-}
-
-Tensor positive_numbers(const Shape& shape, std::uint64_t seed) {
-  return uniform(shape, 0.5, 2, seed);
-}
-
-Tensor spaced_numbers(const Shape& shape, std::uint64_t seed, double shift) {
-  const std::int64_t n = shape.numel();
-  std::vector<double> values(static_cast<std::size_t>(n));
-  for (std::int64_t i = 0; i < n; ++i) {
-    values[static_cast<std::size_t>(i)] = (static_cast<double>(i - n / 2) + 0.5) * 0.25 + shift;
-  }
-  numbers(seed).shuffle(values);
-  return Tensor::from(values, shape);
-}
-
-Tensor integers(const Shape& shape, std::int64_t low, std::int64_t high, std::uint64_t seed) {
-  RandomSequence random = numbers(seed);
-  const auto range = static_cast<std::uint64_t>(high - low);
-  return drawn<std::int64_t>(shape,
-                             [&] { return low + static_cast<std::int64_t>(random.below(range)); });
-}
-
-Tensor coins(const Shape& shape, std::uint64_t seed) {
-  RandomSequence random = numbers(seed);
-  return drawn<std::uint8_t>(shape, [&] { return random.below(2); });
-}
-
-std::string shapes(const std::vector<Tensor>& inputs) {
-  std::ostringstream out;
-  for (std::size_t i = 0; i < inputs.size(); ++i) out << (i == 0 ? "" : " ") << inputs[i].shape();
-  return out.str();
-}
-
 namespace {
 
 using In = const Variables&;
@@ -82,15 +27,29 @@ class Adder {
  public:
   explicit Adder(std::vector<OpCase>& cases) : cases_(cases) {}
 
-  void add(std::string op, std::string name, std::vector<Tensor> inputs, Function run,
-           int order = kPrimitive) {
-    cases_.push_back(
-        {std::move(op), std::move(name), std::move(inputs), std::move(run), {}, order});
+  void add(const std::string& op, std::string name, const std::vector<Tensor>& inputs,
+           const Function& run, int order = kPrimitive) {
+    add(op, std::move(name), inputs, run, of_primitive(op, run, inputs), order);
+  }
+
+  void add(const std::string& op, std::string name, const std::vector<Tensor>& inputs, Function run,
+           ErrorBound bound, int order = kPrimitive) {
+    cases_.push_back({op, std::move(name), inputs, std::move(run), {}, order, std::move(bound)});
   }
 
   void unary(const std::string& op, Variable (*f)(const Variable&), MakeInput make) {
     for (const Shape& shape : kShapes) {
       add(op, to_string(shape), {make(shape, ++seed_)}, [f](In in) { return Variables{f(in[0])}; });
+    }
+  }
+
+  /// A function of one number with parameters.
+  void unary(const std::string& op, Variable (*f)(const Variable&), MakeInput make,
+             const ErrorBound& bound) {
+    for (const Shape& shape : kShapes) {
+      add(
+          op, to_string(shape), {make(shape, ++seed_)}, [f](In in) { return Variables{f(in[0])}; },
+          bound);
     }
   }
 
@@ -202,18 +161,31 @@ void add_elementwise(Adder& to_cases) {
   to_cases.unary("sin", sin, signed_numbers);
   to_cases.unary("cos", cos, signed_numbers);
   to_cases.unary("relu", relu, spaced);
+  const Rounded scalar = rounded_constant(-0.7);
   to_cases.unary(
-      "add_scalar", [](const Variable& x) { return add_scalar(x, -0.7); }, signed_numbers);
+      "add_scalar", [](const Variable& x) { return add_scalar(x, -0.7); }, signed_numbers,
+      elementwise([scalar](const auto& in) { return in[0] + scalar; }));
   to_cases.unary(
-      "mul_scalar", [](const Variable& x) { return mul_scalar(x, -0.7); }, signed_numbers);
+      "mul_scalar", [](const Variable& x) { return mul_scalar(x, -0.7); }, signed_numbers,
+      elementwise([scalar](const auto& in) { return in[0] * scalar; }));
   to_cases.unary(
       "clamp", [](const Variable& x) { return clamp(x, -0.5, 1); }, spaced);
+  const auto power = [&](const std::string& name, const Tensor& x, int n) {
+    const auto by_squaring = [n](const std::vector<Rounded>& in) {
+      Rounded y = 1, square = in[0];
+      for (int digits = std::abs(n); digits != 0; digits /= 2, square = square * square) {
+        if (digits % 2 != 0) y = y * square;
+      }
+      return n < 0 ? 1 / y : y;
+    };
+    to_cases.add(
+        "pow_int", name, {x}, [n](In in) { return Variables{pow_int(in[0], n)}; },
+        elementwise(by_squaring));
+  };
   for (const int n : {-3, -1, 0, 1, 2, 7}) {
-    to_cases.add("pow_int", "to the power " + std::to_string(n), {positive_numbers({3, 5}, 13)},
-                 [n](In in) { return Variables{pow_int(in[0], n)}; });
+    power("to the power " + std::to_string(n), positive_numbers({3, 5}, 13), n);
   }
-  to_cases.add("pow_int", "a negative number cubed", {uniform({7}, -2, -1, 14)},
-               [](In in) { return Variables{pow_int(in[0], 3)}; });
+  power("a negative number cubed", uniform({7}, -2, -1, 14), 3);
   const auto choice = [&](const Shape& c, const Shape& a, const Shape& b) {
     const std::vector<Tensor> inputs{signed_numbers(a, 15), signed_numbers(b, 16)};
     const Tensor condition = coins(c, 17);
@@ -242,6 +214,16 @@ void add_reductions(Adder& to_cases) {
   add("sum_all", "nothing", {0, 4}, [](In in) { return Variables{sum_all(in[0])}; });
   add("mean", "rows of 33", {3, 33}, [](In in) { return Variables{mean(in[0], {-1}, true)}; });
   add("mean", "all but the last", {7, 2, 3}, [](In in) { return Variables{mean(in[0], {0, 1})}; });
+  // The spaced numbers above are multiples of an eighth, whose sums are exact in any order.
+  const auto rounding = [&](const char* op, const char* name, const Shape& shape, Function run) {
+    to_cases.add(op, name, {signed_numbers(shape, 22)}, run);
+  };
+  rounding("sum", "rows that round", {3, 70}, [](In in) { return Variables{sum(in[0], {-1})}; });
+  rounding("sum", "samples that round", {5, 3, 4}, [](In in) {
+    return Variables{sum(in[0], {0, 1})};
+  });
+  rounding("sum_all", "that rounds", {2, 3, 37}, [](In in) { return Variables{sum_all(in[0])}; });
+  rounding("cumsum", "that rounds", {3, 33}, [](In in) { return Variables{cumsum(in[0], -1)}; });
   add("amax", "rows of 33", {3, 33}, [](In in) { return Variables{amax(in[0], -1)}; });
   add("amax", "columns, kept", {70, 5}, [](In in) { return Variables{amax(in[0], 0, true)}; });
   add("amax", "of one", {4, 1}, [](In in) { return Variables{amax(in[0], 1)}; });
@@ -313,9 +295,13 @@ void add_indexing(Adder& to_cases) {
   const auto drop = [&](const char* name, const Shape& shape, double p) {
     std::vector<std::int64_t> samples(static_cast<std::size_t>(shape[0]));
     std::iota(samples.begin(), samples.end(), std::int64_t{5});
-    to_cases.add("dropout", name, {signed_numbers(shape, 44)}, [p, samples](In in) {
-      return Variables{dropout(in[0], p, Generator(1, "op case"), 2, samples, 3)};
-    });
+    const Rounded scale = rounded_constant(1 / (1 - p));
+    to_cases.add(
+        "dropout", name, {signed_numbers(shape, 44)},
+        [p, samples](In in) {
+          return Variables{dropout(in[0], p, Generator(1, "op case"), 2, samples, 3)};
+        },
+        elementwise([scale](const auto& in) { return in[0] * scale; }));
   };
   drop("a third of (70, 5)", {70, 5}, 1.0 / 3);
   drop("none", {2, 3}, 0);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "autograd/gradcheck.h"
+#include "autograd/op_bounds.h"
 
 namespace chainline {
 
@@ -20,6 +21,7 @@ struct OpCase {
   Function run;
   Function composed;  ///< the same function made of primitive ops; empty where there is none
   int order = 2;      ///< the derivatives to check; 0 where rounding hides them from differences
+  ErrorBound bound;   ///< of `run` in f32 against the formula
 
   /// "op: name", for messages.
   std::string title() const { return op + ": " + name; }

@@ -10,9 +10,9 @@ using In = const Variables&;
 using List = std::vector<OpCase>;
 
 void add(List& list, std::string op, std::string name, std::vector<Tensor> inputs, Function run,
-         Function composed) {
+         Function composed, ErrorBound bound) {
   list.push_back({std::move(op), std::move(name), std::move(inputs), std::move(run),
-                  std::move(composed), kFused});
+                  std::move(composed), kFused, std::move(bound)});
 }
 
 void add_linear(List& list) {
@@ -23,7 +23,7 @@ void add_linear(List& list) {
     add(
         list, "linear", shapes(inputs), inputs,
         [bias](In in) { return Variables{linear(in[0], in[1], bias(in))}; },
-        [bias](In in) { return Variables{linear_composed(in[0], in[1], bias(in))}; });
+        [bias](In in) { return Variables{linear_composed(in[0], in[1], bias(in))}; }, of_linear());
   };
   layer({1, 1}, 1, true);
   layer({7}, 3, true);  // a lone row
@@ -36,26 +36,27 @@ void add_linear(List& list) {
 
 void add_rows(List& list) {
   using RowOp = Variable (*)(const Variable&);
-  const auto rows = [&](const char* op, RowOp run, RowOp composed, const Shape& shape) {
+  const auto rows = [&](const char* op, RowOp run, RowOp composed, const ErrorBound& bound,
+                        const Shape& shape) {
     add(
         list, op, to_string(shape), {signed_numbers(shape, 4)},
         [run](In in) { return Variables{run(in[0])}; },
-        [composed](In in) { return Variables{composed(in[0])}; });
+        [composed](In in) { return Variables{composed(in[0])}; }, bound);
   };
   const std::vector<Shape> shapes_of_rows{{1, 1}, {7}, {2, 3, 33}, {70, 5}, {0, 3}};
   for (const Shape& shape : shapes_of_rows) {
-    rows("softmax", softmax, softmax_composed, shape);
-    rows("log_softmax", log_softmax, log_softmax_composed, shape);
+    rows("softmax", softmax, softmax_composed, of_softmax(), shape);
+    rows("log_softmax", log_softmax, log_softmax_composed, of_log_softmax(), shape);
   }
   const auto far_apart = Tensor::from<double>({-40, 0, 2, 500, 499, 501}, {2, 3});
   add(
       list, "softmax", "numbers far apart", {far_apart},
       [](In in) { return Variables{softmax(in[0])}; },
-      [](In in) { return Variables{softmax_composed(in[0])}; });
+      [](In in) { return Variables{softmax_composed(in[0])}; }, of_softmax());
   add(
       list, "log_softmax", "numbers far apart", {far_apart},
       [](In in) { return Variables{log_softmax(in[0])}; },
-      [](In in) { return Variables{log_softmax_composed(in[0])}; });
+      [](In in) { return Variables{log_softmax_composed(in[0])}; }, of_log_softmax());
 
   const auto norms = [&](const std::string& name, const Tensor& x, double eps) {
     const Tensor weight = signed_numbers({x.shape()[-1]}, 5);
@@ -63,11 +64,12 @@ void add_rows(List& list) {
     add(
         list, "layer_norm", name, {x, weight, bias},
         [eps](In in) { return Variables{layer_norm(in[0], in[1], in[2], eps)}; },
-        [eps](In in) { return Variables{layer_norm_composed(in[0], in[1], in[2], eps)}; });
+        [eps](In in) { return Variables{layer_norm_composed(in[0], in[1], in[2], eps)}; },
+        of_layer_norm(eps));
     add(
         list, "rms_norm", name, {x, weight},
         [eps](In in) { return Variables{rms_norm(in[0], in[1], eps)}; },
-        [eps](In in) { return Variables{rms_norm_composed(in[0], in[1], eps)}; });
+        [eps](In in) { return Variables{rms_norm_composed(in[0], in[1], eps)}; }, of_rms_norm(eps));
   };
   for (const Shape& shape : std::vector<Shape>{{7}, {2, 3, 33}, {70, 5}, {2, 2, 2, 3}, {0, 3}}) {
     norms(to_string(shape), signed_numbers(shape, 7), 1e-5);
@@ -82,16 +84,18 @@ void add_activations(List& list) {
       add(
           list, "gelu", (form == GeluForm::erf ? "erf " : "tanh ") + to_string(shape),
           {signed_numbers(shape, 9)}, [form](In in) { return Variables{gelu(in[0], form)}; },
-          [form](In in) { return Variables{gelu_composed(in[0], form)}; });
+          [form](In in) { return Variables{gelu_composed(in[0], form)}; }, of_gelu(form));
     }
     add(
         list, "silu", to_string(shape), {signed_numbers(shape, 10)},
         [](In in) { return Variables{silu(in[0])}; },
-        [](In in) { return Variables{silu_composed(in[0])}; });
+        [](In in) { return Variables{silu_composed(in[0])}; },
+        elementwise([](const auto& in) { return in[0] * sigmoid(in[0]); }));
     add(
         list, "silu_gate", to_string(shape), {signed_numbers(shape, 11), signed_numbers(shape, 12)},
         [](In in) { return Variables{silu_gate(in[0], in[1])}; },
-        [](In in) { return Variables{silu_gate_composed(in[0], in[1])}; });
+        [](In in) { return Variables{silu_gate_composed(in[0], in[1])}; },
+        elementwise([](const auto& in) { return in[0] * sigmoid(in[0]) * in[1]; }));
   }
 }
 
@@ -100,7 +104,8 @@ void add_rope(List& list) {
     add(
         list, "rope", name, {signed_numbers(shape, 13)},
         [positions](In in) { return Variables{rope(in[0], positions, 10000)}; },
-        [positions](In in) { return Variables{rope_composed(in[0], positions, 10000)}; });
+        [positions](In in) { return Variables{rope_composed(in[0], positions, 10000)}; },
+        of_rope(positions, 10000));
   };
   turn("one pair at position 0", {1, 1, 1, 2}, Tensor::arange(1, DType::i64));
   turn("positions of the batch", {2, 3, 5, 6}, Tensor::arange(5, DType::i64));
@@ -123,7 +128,8 @@ void add_attention(List& list) {
         {signed_numbers({n.B, n.H, n.T, n.D}, 15), signed_numbers({n.B, n.G, n.S, n.D}, 16),
          signed_numbers({n.B, n.G, n.S, n.V}, 17)},
         [options](In in) { return Variables{attention(in[0], in[1], in[2], options)}; },
-        [options](In in) { return Variables{attention_composed(in[0], in[1], in[2], options)}; });
+        [options](In in) { return Variables{attention_composed(in[0], in[1], in[2], options)}; },
+        of_attention(options));
   };
   attend("one query, one key", {1, 1, 1, 1, 1, 1, 1}, false, {});
   attend("more keys than queries, wide values", {2, 2, 2, 3, 5, 4, 7}, false, {});
@@ -153,7 +159,8 @@ void add_cross_entropy(List& list) {
         [targets, options](In in) { return Variables{cross_entropy(in[0], targets, options)}; },
         [targets, options](In in) {
           return Variables{cross_entropy_composed(in[0], targets, options)};
-        });
+        },
+        of_cross_entropy(targets, options));
   };
   loss("one class", {1, 1, 1}, 0, {});
   loss("(2, 3, 7)", {2, 3, 7}, 0, {});

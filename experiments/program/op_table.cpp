@@ -48,15 +48,18 @@ class Table {
       known.differentiable = true;
       known.order = std::max(known.order, c.order);
       known.composed = known.composed || c.composed;
+      if (c.order > 0) join(known, measure_accuracy(c), c.bound.from);
     }
   }
 
+  /// The ops of a header that call these kernels, and the test of their bits.
   void add(const std::string& header, const std::vector<AnyKernel>& kernels,
-           const std::vector<std::string>& names) {
+           const std::vector<std::string>& names, const std::string& proof) {
     for (const std::string& name : names) {
       OpRow row = known_[name];
       row.name = name;
       row.header = "tensor/" + header;
+      row.proof = proof;
       for (const AnyKernel& k : kernels) row.kernels.push_back(k.name);
       const auto everywhere = [&](bool AnyKernel::*on) {
         return !kernels.empty() && std::all_of(kernels.begin(), kernels.end(),
@@ -72,6 +75,16 @@ class Table {
   std::vector<OpRow> rows() && { return std::move(rows_); }
 
  private:
+  static void join(OpRow& op, const Accuracy& found, const std::string& from) {
+    op.bound_from = from;
+    if (!op.accuracy) op.accuracy.emplace();
+    if (found.ulps >= op.accuracy->ulps) {
+      op.accuracy->ulps = found.ulps;
+      op.accuracy->bound = found.bound;
+    }
+    op.accuracy->share = std::max(op.accuracy->share, found.share);
+  }
+
   std::map<std::string, OpRow> known_;
   std::vector<OpRow> rows_;
 };
@@ -79,52 +92,77 @@ class Table {
 }  // namespace
 
 // Which kernels an op calls is written in no header, so it stands here; a test compares the names
-// with the declarations of tensor/ops/ and autograd/ops.h, and the kernels with the kernel slots.
+// with the declarations of tensor/ops/ and autograd/ops.h, the kernels with the kernel slots, and
+// the proofs with the tests.
 std::vector<OpRow> op_table() {
   using namespace kernel;  // NOLINT: the table is a list of its names
   Table t;
   t.add(
       "tensor.h", {},
-      {"alias", "reshape", "transpose", "permute", "broadcast_to", "patchify", "unpatchify", "to"});
-  t.add("ops/attention.h", {attention, attention_backward}, {"attention"});
-  t.add("ops/binary.h", {binary}, {"add", "sub", "mul", "div", "maximum", "minimum"});
-  t.add("ops/binary.h", {binary_scalar}, {"add_scalar", "mul_scalar", "div_scalar"});
-  t.add("ops/cat.h", {cat}, {"cat", "stack"});
-  t.add("ops/cat.h", {narrow_backward}, {"narrow"});
+      {"alias", "reshape", "transpose", "permute", "broadcast_to", "patchify", "unpatchify", "to"},
+      "Golden.HoldsForAnyNumberOfThreads");
+  t.add("ops/attention.h", {attention, attention_backward}, {"attention"},
+        "Attention.IsItsRuleBitForBit");
+  t.add("ops/binary.h", {binary}, {"add", "sub", "mul", "div", "maximum", "minimum"},
+        "Binary.RoundsTheExactResultOnce");
+  t.add("ops/binary.h", {binary_scalar}, {"add_scalar", "mul_scalar", "div_scalar"},
+        "Binary.RoundsAScalarToTheDtypeOnce");
+  t.add("ops/cat.h", {cat}, {"cat", "stack"}, "Cat.LaysColumnsSideBySide");
+  t.add("ops/cat.h", {narrow_backward}, {"narrow"}, "NarrowBackward.IsUndoneByNarrow");
   t.add("ops/compare.h", {compare},
         {"equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and",
-         "logical_or"});
-  t.add("ops/compare.h", {test_property}, {"logical_not", "is_finite"});
-  t.add("ops/cross_entropy.h", {cross_entropy, cross_entropy_backward}, {"cross_entropy"});
-  t.add("ops/cross_entropy.h", {cross_entropy_scale}, {"cross_entropy_scale"});
-  t.add("ops/cumsum.h", {cumsum}, {"cumsum"});
-  t.add("ops/dropout.h", {dropout}, {"dropout"});
-  t.add("ops/embedding.h", {embedding, embedding_backward}, {"embedding"});
-  t.add("ops/extremum.h", {extremum}, {"amax", "amin"});
-  t.add("ops/extremum.h", {argmax}, {"argmax"});
-  t.add("ops/gather.h", {gather, scatter_add}, {"gather", "scatter_add"});
-  t.add("ops/gather.h", {gather_rows, scatter_rows_add}, {"gather_rows", "scatter_rows_add"});
-  t.add("ops/gelu.h", {gelu, gelu_backward}, {"gelu"});
-  t.add("ops/layer_norm.h", {layer_norm, layer_norm_backward}, {"layer_norm"});
-  t.add("ops/linear.h", {linear, linear_backward_weight, linear_backward_bias, matmul}, {"linear"});
-  t.add("ops/matmul.h", {matmul}, {"matmul"});
-  t.add("ops/optimizer_step.h", {adamw_step}, {"adamw_step"});
-  t.add("ops/optimizer_step.h", {sgd_step}, {"sgd_step"});
-  t.add("ops/reduce.h", {sum}, {"sum", "sum_all", "sum_to", "mean", "mean_all"});
-  t.add("ops/reduce.h", {norm2}, {"norm2", "l2_norm"});
-  t.add("ops/reduce.h", {count_nonfinite}, {"count_nonfinite", "any_nonfinite"});
-  t.add("ops/rms_norm.h", {rms_norm, rms_norm_backward}, {"rms_norm"});
-  t.add("ops/rope.h", {rope}, {"rope"});
-  t.add("ops/silu.h", {silu, silu_backward}, {"silu"});
-  t.add("ops/silu.h", {silu_gate, silu_gate_backward}, {"silu_gate"});
-  t.add("ops/softmax.h", {softmax, softmax_backward}, {"softmax"});
-  t.add("ops/softmax.h", {log_softmax, log_softmax_backward}, {"log_softmax"});
+         "logical_or"},
+        "Compare.KeepsItsBitsForAnyStridesAndThreads");
+  t.add("ops/compare.h", {test_property}, {"logical_not", "is_finite"},
+        "Compare.KnowsFiniteNumbers");
+  t.add("ops/cross_entropy.h", {cross_entropy, cross_entropy_backward}, {"cross_entropy"},
+        "CrossEntropy.GivesASampleTheSameBitsInEveryBatch");
+  t.add("ops/cross_entropy.h", {cross_entropy_scale}, {"cross_entropy_scale"},
+        "CrossEntropyScale.MakesTheThreeKindsOfMeans");
+  t.add("ops/cumsum.h", {cumsum}, {"cumsum"}, "Cumsum.IsOneChainFromPlusZero");
+  t.add("ops/dropout.h", {dropout}, {"dropout"}, "Dropout.FollowsItsFormulaForAnyThreads");
+  t.add("ops/embedding.h", {embedding, embedding_backward}, {"embedding"},
+        "EmbeddingBackward.ChainsTheTokensOfASampleBeforeItAddsSamples");
+  t.add("ops/extremum.h", {extremum}, {"amax", "amin"},
+        "Extremum.KeepsItsBitsForAnyStridesAndThreads");
+  t.add("ops/extremum.h", {argmax}, {"argmax"}, "Extremum.ArgmaxTakesTheFirstOfEqualsAndOfNans");
+  t.add("ops/gather.h", {gather, scatter_add}, {"gather", "scatter_add"},
+        "ScatterAdd.AddsInAscendingPosition");
+  t.add("ops/gather.h", {gather_rows, scatter_rows_add}, {"gather_rows", "scatter_rows_add"},
+        "ScatterRowsAdd.AddsInAscendingPosition");
+  t.add("ops/gelu.h", {gelu, gelu_backward}, {"gelu"},
+        "Gelu.GivesTheSameBitsForAnyNumberOfThreads");
+  t.add("ops/layer_norm.h", {layer_norm, layer_norm_backward}, {"layer_norm"},
+        "LayerNorm.GivesTheSameBitsForAnyNumberOfThreads");
+  t.add("ops/linear.h", {linear, linear_backward_weight, linear_backward_bias, matmul}, {"linear"},
+        "Linear.IsMatmulPlusBiasBitForBit");
+  t.add("ops/matmul.h", {matmul}, {"matmul"}, "Matmul.IsAChainOfFmaBitForBit");
+  t.add("ops/optimizer_step.h", {adamw_step}, {"adamw_step"},
+        "AdamW.GivesTheSameBitsForAnyNumberOfThreads");
+  t.add("ops/optimizer_step.h", {sgd_step}, {"sgd_step"},
+        "Sgd.GivesTheSameBitsForAnyNumberOfThreads");
+  t.add("ops/reduce.h", {sum}, {"sum", "sum_all", "sum_to", "mean", "mean_all"},
+        "Sum.KeepsTheOrderOfTheRule");
+  t.add("ops/reduce.h", {norm2}, {"norm2", "l2_norm"}, "Norm.AddsBlocksOf4096InOrder");
+  t.add("ops/reduce.h", {count_nonfinite}, {"count_nonfinite", "any_nonfinite"},
+        "Nonfinite.IsCountedInEveryFloatingDtype");
+  t.add("ops/rms_norm.h", {rms_norm, rms_norm_backward}, {"rms_norm"},
+        "RmsNorm.GivesTheSameBitsForAnyNumberOfThreads");
+  t.add("ops/rope.h", {rope}, {"rope"}, "Rope.GivesTheSameBitsForAnyNumberOfThreads");
+  t.add("ops/silu.h", {silu, silu_backward}, {"silu"},
+        "Silu.GivesTheSameBitsForAnyNumberOfThreads");
+  t.add("ops/silu.h", {silu_gate, silu_gate_backward}, {"silu_gate"}, "SiluGate.IsSiluTimesUp");
+  t.add("ops/softmax.h", {softmax, softmax_backward}, {"softmax"},
+        "Softmax.GivesTheSameBitsForAnyNumberOfThreads");
+  t.add("ops/softmax.h", {log_softmax, log_softmax_backward}, {"log_softmax"},
+        "Softmax.GivesTheSameBitsForAnyNumberOfThreads");
   t.add("ops/unary.h", {unary},
         {"neg", "abs", "sign", "square", "sqrt", "rsqrt", "reciprocal", "exp", "log", "tanh", "erf",
-         "sigmoid", "sin", "cos", "relu"});
-  t.add("ops/unary.h", {clamp}, {"clamp"});
-  t.add("ops/unary.h", {pow_int}, {"pow_int"});
-  t.add("ops/where.h", {where}, {"where"});
+         "sigmoid", "sin", "cos", "relu"},
+        "Unary.KeepsItsBitsForAnyStridesAndThreads");
+  t.add("ops/unary.h", {clamp}, {"clamp"}, "Unary.ClampsIntoTheBounds");
+  t.add("ops/unary.h", {pow_int}, {"pow_int"}, "Unary.RaisesToWholePowers");
+  t.add("ops/where.h", {where}, {"where"}, "Where.KeepsTheBitsOfANanItTakes");
   return std::move(t).rows();
 }
 

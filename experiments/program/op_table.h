@@ -1,7 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "autograd/accuracy.h"
 
 namespace chainline::experiments {
 
@@ -12,12 +15,18 @@ struct OpRow {
   std::vector<std::string> kernels;  ///< forward and backward; none for a view
   std::vector<std::string> devices;  ///< those that have all of the kernels
   std::string bits = "exact";        ///< the class of docs/numerics.md on these devices
+  std::string proof;                 ///< the test of that class, as gtest names it
   bool differentiable = false;
   int order = 0;  ///< the highest derivative that gradcheck checks; 0 for one tested by hand
   bool composed = false;  ///< whether it has a twin made of primitive ops
+  /// The worst of its cases in f32, and where their bound is derived (autograd/op_bounds.h); none
+  /// for an op without cases.
+  std::optional<Accuracy> accuracy;
+  std::string bound_from;
 };
 
-/// Every op of tensor/ops/ and autograd/ops.h, by header, then in the header's order.
+/// Every op of tensor/ops/ and autograd/ops.h, by header, then in the header's order. Runs the op
+/// cases, which takes some hundredths of a second.
 std::vector<OpRow> op_table();
 
 }  // namespace chainline::experiments

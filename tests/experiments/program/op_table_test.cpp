@@ -93,6 +93,27 @@ TEST(OpTable, NamesEveryKernel) {
   EXPECT_EQ(without(listed, declared), kNone);
 }
 
+TEST(OpTable, NamesTestsThatExist) {
+  std::set<std::string> named, tests;
+  for (const OpRow& op : op_table()) named.insert(op.proof);
+  const std::regex definition("TEST(?:_P|_F)?\\((\\w+,\\s+\\w+)\\)");
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(kSource / "tests")) {
+    if (entry.path().extension() != ".cpp") continue;
+    for (const std::string& name : found(read(entry.path()), definition)) {
+      tests.insert(std::regex_replace(name, std::regex(",\\s+"), "."));
+    }
+  }
+  EXPECT_GT(tests.size(), 300u);
+  EXPECT_EQ(without(named, tests), kNone);
+}
+
+TEST(OpTable, HasTheAccuracyOfEveryDifferentiableOp) {
+  for (const OpRow& op : op_table()) {
+    EXPECT_EQ(op.accuracy.has_value(), op.differentiable && op.order > 0) << op.name;
+    EXPECT_TRUE(!op.accuracy || op.accuracy->ok()) << op.name;
+  }
+}
+
 TEST(OpTable, HasEveryOpOnTheCpu) {
   for (const OpRow& op : op_table()) {
     EXPECT_EQ(std::count(op.devices.begin(), op.devices.end(), "cpu"), 1) << op.name;
