@@ -1,7 +1,5 @@
 #include "bench/harness.h"
 
-#include <algorithm>
-#include <cmath>
 #include <memory>
 #include <sstream>
 #include <thread>
@@ -11,11 +9,15 @@
 #include "bench/machine.h"
 #include "tensor/parallel.h"
 #include "tensor/random.h"
+#include "tests/difference.h"
 
 namespace chainline::bench {
 namespace {
 
+using test::max_abs_diff;
+
 bool refused = false;
+int most_threads = static_cast<int>(std::thread::hardware_concurrency());
 
 std::vector<void (*)()>& suites() {
   static std::vector<void (*)()> list;
@@ -42,6 +44,14 @@ const Ready& get_ready(const Case& c) {
   return *ready;
 }
 
+std::string shapes_of(const Tensors& tensors) {
+  std::ostringstream text;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    text << (i == 0 ? "" : " ") << tensors[i].shape();
+  }
+  return text.str();
+}
+
 void run_case(benchmark::State& state, const Case& c, int n) {
   set_threads(n);
   const Ready& ready = get_ready(c);
@@ -56,6 +66,7 @@ void run_case(benchmark::State& state, const Case& c, int n) {
   const double seconds = watch.seconds() / static_cast<double>(state.iterations());
   const std::string wrong = same_as(ready.answer)(last);
   if (!wrong.empty()) return refuse(state, "last timed answer: " + wrong);
+  state.SetLabel(c.shape.empty() ? shapes_of(ready.answer) : c.shape);
   report(state, c.flops, c.bytes, seconds, n);
 }
 
@@ -64,18 +75,6 @@ std::string sentence(const Parts&... parts) {
   std::ostringstream text;
   (text << ... << parts);
   return text.str();
-}
-
-double largest_difference(const Tensor& a, const Tensor& b) {
-  const std::vector<double> x = a.to(DType::f64).to_vector<double>();
-  const std::vector<double> y = b.to(DType::f64).to_vector<double>();
-  double largest = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const double difference = std::abs(x[i] - y[i]);
-    if (std::isnan(difference)) return difference;
-    largest = std::max(largest, difference);
-  }
-  return largest;
 }
 
 Tensors values_of(const Variables& variables) {
@@ -101,10 +100,9 @@ std::string judge_by_twin(const Tensors& answer, const std::function<Tensors(DTy
       return sentence("output ", i, ": expected shape ", exact[i].shape(), ", got ",
                       answer[i].shape());
     }
-    const double largest =
-        largest_difference(exact[i], Tensor::zeros(exact[i].shape(), DType::f64));
-    const double error = largest_difference(answer[i], exact[i]);
-    const double bound = 2 * largest_difference(plain[i], exact[i]) + largest * 0x1p-24;
+    const double largest = max_abs_diff(exact[i], Tensor::zeros(exact[i].shape(), DType::f64));
+    const double error = max_abs_diff(answer[i], exact[i]);
+    const double bound = 2 * max_abs_diff(plain[i], exact[i]) + largest * 0x1p-24;
     if (!(error <= bound)) {
       return sentence("output ", i, ": off by ", error, ", expected at most ", bound);
     }
@@ -138,9 +136,10 @@ void Suite::register_all() {
   for (void (*const register_cases)() : suites()) register_cases();
 }
 
+void set_most_threads(int n) { most_threads = n; }
+
 std::vector<int> thread_counts() {
-  const int all = static_cast<int>(std::thread::hardware_concurrency());
-  return all > 1 ? std::vector<int>{1, all} : std::vector<int>{1};
+  return most_threads > 1 ? std::vector<int>{1, most_threads} : std::vector<int>{1};
 }
 
 std::string thread_suffix(int threads) { return "/threads=" + std::to_string(threads); }

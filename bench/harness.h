@@ -24,11 +24,13 @@ struct Trial {
 
 /// A benchmark: a name op/what/shape, the work of one call, and how to get ready for it. Work that
 /// is bound by arithmetic counts flops, work that is bound by memory counts the bytes that must be
-/// read and written at least once.
+/// read and written at least once. `shape` is what a card shows; where it says nothing, the shapes
+/// of the answer.
 struct Case {
   std::string name;
   double flops = 0, bytes = 0;
   std::function<Trial()> prepare;
+  std::string shape = {};
 };
 
 /// What a file of benchmarks registers, once the program runs and knows every contender:
@@ -57,7 +59,9 @@ bool any_refused();
 /// Sets the counters of a call that took so many seconds on n threads.
 void report(benchmark::State& state, double flops, double bytes, double seconds, int n);
 
-/// The thread counts that benchmarks run with: 1, and the machine's if that is more.
+/// The thread counts that benchmarks run with: 1, and the most if that is more. The most is the
+/// machine's until it is set, before anything is registered.
+void set_most_threads(int n);
 std::vector<int> thread_counts();
 /// "/threads=2"
 std::string thread_suffix(int threads);

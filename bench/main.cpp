@@ -1,10 +1,15 @@
 // Runs the benchmarks: Google Benchmark's main with a description of the machine, since a figure
-// without one says little.
+// without one says little. Two options of its own: --threads=N is the most threads to measure with,
+// and --progress prints a line for each benchmark when it is done, in place of the table.
 
 #include <benchmark/benchmark.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "bench/harness.h"
 #include "bench/machine.h"
@@ -15,19 +20,67 @@ namespace {
 
 std::string giga(double x) {
   char text[32];
-  std::snprintf(text, sizeof text, "%.1f", x * 1e-9);
+  std::snprintf(text, sizeof text, "%.2f", x * 1e-9);
   return text;
 }
 
+/// Into the context of the results; programs read these keys (experiments/bench/results.h).
 void describe_machine() {
   benchmark::AddCustomContext("processor", processor_name());
-  benchmark::AddCustomContext("instruction set", std::string(name(isa())));
+  benchmark::AddCustomContext("instruction_set", std::string(name(isa())));
   for (const int n : thread_counts()) {
-    benchmark::AddCustomContext("f32 peak, " + std::to_string(n) + " threads",
-                                giga(fma_peak(isa(), n)) + " GFLOP/s");
-    benchmark::AddCustomContext("copy, " + std::to_string(n) + " threads",
-                                giga(copy_bandwidth(n)) + " GB/s");
+    benchmark::AddCustomContext("peak_GFLOPs" + thread_suffix(n), giga(fma_peak(isa(), n)));
+    benchmark::AddCustomContext("copy_GBs" + thread_suffix(n), giga(copy_bandwidth(n)));
   }
+}
+
+/// One line a benchmark, as soon as it is done.
+class Progress : public benchmark::BenchmarkReporter {
+ public:
+  bool ReportContext(const Context&) override { return true; }
+  void ReportRuns(const std::vector<Run>& runs) override {
+    for (const Run& run : runs) {
+      if (run.run_type != Run::RT_Iteration) continue;
+      std::fprintf(stderr, "%s%s%s\n", run.run_name.str().c_str(),
+                   run.error_occurred ? ": refused: " : "", run.error_message.c_str());
+      return;  // its repetitions follow
+    }
+  }
+};
+
+/// Takes an option out of the command line; its value, if it is there.
+std::optional<std::string> take(int& argc, char** argv, const std::string& option) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word != option && word.rfind(option + "=", 0) != 0) continue;
+    for (int k = i; k < argc; ++k) argv[k] = argv[k + 1];  // argv[argc] is null
+    --argc;
+    return word.size() == option.size() ? "" : word.substr(option.size() + 1);
+  }
+  return std::nullopt;
+}
+
+int run(int argc, char** argv) {
+  if (const std::optional<std::string> text = take(argc, argv, "--threads")) {
+    char* end = nullptr;
+    const long n = std::strtol(text->c_str(), &end, 10);
+    check<ValueError>(*end == '\0' && n >= 1 && n <= 1024, "--threads: expected 1 .. 1024, got \"",
+                      *text, "\"");
+    set_most_threads(static_cast<int>(n));
+  }
+  const bool only_progress = take(argc, argv, "--progress").has_value();
+  bool lists = false;  // which takes no time, and so no description of the machine
+  for (int i = 1; i < argc; ++i) {
+    lists |= std::string_view(argv[i]).starts_with("--benchmark_list_tests");
+  }
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  Suite::register_all();
+  if (!lists) describe_machine();
+  Progress progress;
+  benchmark::RunSpecifiedBenchmarks(only_progress ? &progress : nullptr);
+  benchmark::Shutdown();
+  return any_refused() ? 3 : 0;
 }
 
 }  // namespace
@@ -35,13 +88,7 @@ void describe_machine() {
 
 int main(int argc, char** argv) {
   try {
-    benchmark::Initialize(&argc, argv);
-    if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-    chainline::bench::Suite::register_all();
-    chainline::bench::describe_machine();
-    benchmark::RunSpecifiedBenchmarks();
-    benchmark::Shutdown();
-    return chainline::bench::any_refused() ? 3 : 0;
+    return chainline::bench::run(argc, argv);
   } catch (const chainline::DeviceError& e) {
     std::fprintf(stderr, "%s\n", e.what());
     return 4;

@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -11,6 +9,7 @@
 #include "tensor/parallel.h"
 #include "tensor/random.h"
 #include "tensor/tensor.h"
+#include "tests/difference.h"
 
 namespace chainline::test {
 
@@ -34,20 +33,6 @@ inline Tensor randint(const Shape& shape, std::int64_t low, std::int64_t high, s
     value = low + static_cast<std::int64_t>(words.below(static_cast<std::uint64_t>(high - low)));
   }
   return Tensor::from<std::int64_t>(values, shape);
-}
-
-/// The largest |a - b|; NaN when any difference is one, so that no comparison passes by accident.
-inline double max_abs_diff(const Tensor& a, const Tensor& b) {
-  check<ShapeError>(a.shape() == b.shape(), "max_abs_diff: shapes ", a.shape(), " and ", b.shape());
-  const std::vector<double> x = a.to(DType::f64).to_vector<double>();
-  const std::vector<double> y = b.to(DType::f64).to_vector<double>();
-  double largest = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const double difference = std::abs(x[i] - y[i]);
-    if (std::isnan(difference)) return difference;
-    largest = std::max(largest, difference);
-  }
-  return largest;
 }
 
 /// sum_i a[i] * b[i] in f64, for tensors of any dtype.
