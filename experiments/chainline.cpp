@@ -92,6 +92,7 @@ int main(int argc, char** argv) {
     experiments::add_inspect(program);
     experiments::add_gradcheck(program);
     experiments::add_ops(program);
+    experiments::add_bench(program);
     program.parse(argc, argv);
     return 0;
   } catch (const CLI::Success& help) {

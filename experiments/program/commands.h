@@ -8,6 +8,7 @@ namespace chainline::experiments {
 /// options and its help to the program and sets what runs when it is chosen; results go to standard
 /// output, progress and messages to standard error, and errors are thrown.
 void add_ask(CLI::App& program);
+void add_bench(CLI::App& program);
 void add_gradcheck(CLI::App& program);
 void add_gradients(CLI::App& program);
 void add_inspect(CLI::App& program);

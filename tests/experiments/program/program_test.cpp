@@ -107,7 +107,7 @@ TEST_F(Program, NamesTheWordThatNothingTakesAndTheNearestThatIsTaken) {
 TEST_F(Program, RefusesWhatIsNoNumberForEveryOptionThatTakesOne) {
   int options = 0;
   for (const std::string command :
-       {"reproduce", "train", "probe", "gradients", "watermark", "ask", "gradcheck"}) {
+       {"reproduce", "train", "probe", "gradients", "watermark", "ask", "gradcheck", "bench"}) {
     std::istringstream help(run({command, "--help"}).out);
     for (std::string line; std::getline(help, line);) {
       std::istringstream words(line);
@@ -126,7 +126,7 @@ TEST_F(Program, RefusesWhatIsNoNumberForEveryOptionThatTakesOne) {
       }
     }
   }
-  EXPECT_GE(options, 45);
+  EXPECT_GE(options, 47);
 }
 
 TEST_F(Program, NeverTakesANumberForAnotherOne) {
