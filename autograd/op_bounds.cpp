@@ -4,7 +4,6 @@
 #include <span>
 
 #include "tensor/ops/unary.h"
-#include "tensor/row_sum.h"
 
 // Formulas are evaluated number by number: cases are small, and a formula then reads as its kernel
 // does. Bounds of the fused ops follow the kernels' order of operations but for fma, where a kernel
@@ -23,11 +22,6 @@ Row row_of(const Numbers& numbers, std::int64_t r, std::int64_t length) {
 }
 
 Rounded at(Row row, std::int64_t i) { return row[static_cast<std::size_t>(i)]; }
-
-Rounded sum_of(const std::vector<Rounded>& terms) {
-  return row_sum<Rounded>(static_cast<std::int64_t>(terms.size()),
-                          [&](std::int64_t i) { return terms[static_cast<std::size_t>(i)]; });
-}
 
 ErrorBound running(std::function<Numbers(const std::vector<Tensor>&, const Tensor&)> of) {
   return {"running", std::move(of)};
@@ -126,7 +120,7 @@ ErrorBound of_linear() {
 ErrorBound of_softmax() {
   return by_rows([](Row x, const std::vector<Numbers>&) {
     std::vector<Rounded> y = exp_of(minus(x, largest(x)));
-    const Rounded sum = sum_of(y);
+    const Rounded sum = sum_of_row(y);
     for (Rounded& c : y) c = c / sum;
     return y;
   });
@@ -135,7 +129,7 @@ ErrorBound of_softmax() {
 ErrorBound of_log_softmax() {
   return by_rows([](Row x, const std::vector<Numbers>&) {
     std::vector<Rounded> y = minus(x, largest(x));
-    const Rounded log_sum = log(sum_of(exp_of(y)));
+    const Rounded log_sum = log(sum_of_row(exp_of(y)));
     for (Rounded& c : y) c = c - log_sum;
     return y;
   });
@@ -144,10 +138,10 @@ ErrorBound of_log_softmax() {
 ErrorBound of_layer_norm(double eps) {
   return by_rows([eps](Row x, const std::vector<Numbers>& in) {
     const auto C = static_cast<double>(x.size());
-    const Rounded mean = sum_of({x.begin(), x.end()}) / C;
+    const Rounded mean = sum_of_row({x.begin(), x.end()}) / C;
     std::vector<Rounded> y = minus(x, mean), squares;
     for (const Rounded& d : y) squares.push_back(d * d);
-    const Rounded rstd = 1 / sqrt(sum_of(squares) / C + rounded_constant(eps));
+    const Rounded rstd = 1 / sqrt(sum_of_row(squares) / C + rounded_constant(eps));
     for (std::size_t c = 0; c < y.size(); ++c) y[c] = y[c] * rstd * in[1][c] + in[2][c];
     return y;
   });
@@ -157,7 +151,7 @@ ErrorBound of_rms_norm(double eps) {
   return by_rows([eps](Row x, const std::vector<Numbers>& in) {
     std::vector<Rounded> squares, y;
     for (const double c : x) squares.push_back(Rounded(c) * c);
-    const Rounded mean = sum_of(squares) / static_cast<double>(x.size());
+    const Rounded mean = sum_of_row(squares) / static_cast<double>(x.size());
     const Rounded rstd = 1 / sqrt(mean + rounded_constant(eps));
     for (std::size_t c = 0; c < x.size(); ++c) y.push_back(x[c] * rstd * in[1][c]);
     return y;
@@ -218,7 +212,7 @@ std::vector<Rounded> attend(Row q, const Numbers& keys, const Numbers& values, s
     if (allowed[j]) max = chainline::max(max, p[j]);
   }
   for (std::size_t j = 0; j < p.size(); ++j) p[j] = allowed[j] ? exp(p[j] - max) : Rounded(0);
-  const Rounded sum = sum_of(p);
+  const Rounded sum = sum_of_row(p);
   std::vector<Rounded> y;
   for (std::int64_t c = 0; c < V; ++c) {
     Rounded chain;
@@ -277,10 +271,10 @@ ErrorBound of_cross_entropy(const Tensor& targets, const ops::CrossEntropyOption
       const Row x = row_of(logits, static_cast<std::int64_t>(r), V);
       const Rounded max = largest(x);
       const std::vector<Rounded> below = minus(x, max);
-      const Rounded log_sum = log(sum_of(exp_of(below)));
+      const Rounded log_sum = log(sum_of_row(exp_of(below)));
       Rounded loss = log_sum + (max - at(x, target[r]));
       if (!smoothing.is_zero()) {
-        const Rounded mean = sum_of(below) / static_cast<double>(V);
+        const Rounded mean = sum_of_row(below) / static_cast<double>(V);
         loss = (1 - smoothing) * loss + smoothing * (log_sum - mean);
       }
       losses.push_back(loss);
@@ -290,7 +284,7 @@ ErrorBound of_cross_entropy(const Tensor& targets, const ops::CrossEntropyOption
         y.numel() == 0 ? 0 : losses.size() / static_cast<std::size_t>(y.numel());
     for (std::size_t b = 0; b < static_cast<std::size_t>(y.numel()); ++b) {
       const auto first = losses.begin() + static_cast<std::ptrdiff_t>(b * tokens);
-      bound.push_back(sum_of({first, first + static_cast<std::ptrdiff_t>(tokens)}).error);
+      bound.push_back(sum_of_row({first, first + static_cast<std::ptrdiff_t>(tokens)}).error);
     }
     return bound;
   });

@@ -1,7 +1,10 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstddef>
+#include <vector>
 
 namespace chainline {
 
@@ -91,6 +94,16 @@ inline Rounded sqrt(const Rounded& x) {
 
 inline Rounded max(const Rounded& a, const Rounded& b) {
   return {std::max(a.value, b.value), std::max(a.error, b.error)};
+}
+
+/// A sum in the order of rows (docs/numerics.md, rule 3): 32 lanes, folded by halves.
+inline Rounded sum_of_row(const std::vector<Rounded>& terms) {
+  std::array<Rounded, 32> lane;
+  for (std::size_t i = 0; i < terms.size(); ++i) lane[i % 32] = lane[i % 32] + terms[i];
+  for (std::size_t half = 16; half > 0; half /= 2) {
+    for (std::size_t l = 0; l < half; ++l) lane[l] = lane[l] + lane[l + half];
+  }
+  return lane[0];
 }
 
 /// The worst errors of the elementary functions in f32, in ulps: those that tensor/math.h states
