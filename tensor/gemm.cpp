@@ -19,16 +19,24 @@ namespace {
 /// Rows of B in a panel: 1 KiB of a tile row's floats, so that panel and tile fit the first level.
 template <class T>
 constexpr std::int64_t kDepth = 1024 / static_cast<std::int64_t>(sizeof(T));
-/// Rows of C in a block: with kDepth columns of A, about half of a second-level cache.
-constexpr std::int64_t kBlockRows = 288;
-/// Blocks are cut into columns too until there are this many, to have work for many threads...
-constexpr std::int64_t kWantedBlocks = 16;
-/// ...but not narrower than this: a block repacks its part of A.
+/// A block of C has as many rows as make its part of A this large, about half of a second-level
+/// cache: the more rows, the fewer times B is packed.
+constexpr std::int64_t kBlockBytes = 512 * 1024;
+/// Blocks are cut further until each thread has this many, so that all end at about the same time...
+constexpr std::int64_t kBlocksPerThread = 4;
+/// ...but not narrower than this: a block packs its own part of A.
 constexpr std::int64_t kFewestColumns = 128;
 /// Up to this many rows, copying B costs more than reading it in place.
 constexpr std::int64_t kRowsWithoutCopy = 4 * kTileRows;
 /// Below this many multiply-adds other threads aren't worth waking.
 constexpr std::int64_t kAloneBelow = 1 << 16;
+
+/// n cut into the fewest parts of at most `largest`, all alike up to a multiple of `unit`.
+std::int64_t part(std::int64_t n, std::int64_t largest, std::int64_t unit) {
+  const std::int64_t parts = (n + largest - 1) / largest;
+  const std::int64_t even = (n + parts - 1) / parts;
+  return (even + unit - 1) / unit * unit;
+}
 
 /// A thread's memory for packed operands; it keeps its size from call to call.
 template <class T>
@@ -51,7 +59,8 @@ struct Product {
   /// The depth of a block of k: a panel where C can hold an unfinished chain. Where C holds a sum
   /// of finished ones, as many whole chains as fit a panel, and at least one.
   std::int64_t depth() const {
-    if (mode != GemmMode::add || K == 0) return std::min(K, kDepth<T>);
+    if (K == 0) return 1;
+    if (mode != GemmMode::add) return part(K, kDepth<T>, 1);
     return std::min(K, length * std::max<std::int64_t>(1, kDepth<T> / length));
   }
 
@@ -113,23 +122,17 @@ struct Product {
   }
 };
 
-/// n cut into the fewest parts of at most `largest`, all alike up to a multiple of `unit`.
-std::int64_t part(std::int64_t n, std::int64_t largest, std::int64_t unit) {
-  const std::int64_t parts = (n + largest - 1) / largest;
-  const std::int64_t even = (n + parts - 1) / parts;
-  return (even + unit - 1) / unit * unit;
-}
-
 template <class T>
 void run(const Product<T>& p) {
   if (p.M == 0 || p.N == 0) return;
-  // The blocks follow from the sizes alone.
-  const std::int64_t rows = part(p.M, kBlockRows, kTileRows);
+  const std::int64_t in_block = kBlockBytes / static_cast<std::int64_t>(sizeof(T)) / p.depth();
+  const std::int64_t rows = part(p.M, std::max<std::int64_t>(kTileRows, in_block), kTileRows);
   const std::int64_t row_blocks = (p.M + rows - 1) / rows;
   std::int64_t columns = p.N, column_blocks = 1;
-  if (threads() > 1 && row_blocks < kWantedBlocks && p.N > kFewestColumns) {
-    const std::int64_t wanted = (kWantedBlocks + row_blocks - 1) / row_blocks;
-    columns = part(p.N, std::max(kFewestColumns, p.N / wanted), kTileColumns<T>);
+  const std::int64_t wanted = threads() == 1 ? 1 : kBlocksPerThread * threads();
+  if (row_blocks < wanted && p.N > kFewestColumns) {
+    const std::int64_t cuts = (wanted + row_blocks - 1) / row_blocks;
+    columns = part(p.N, std::max(kFewestColumns, p.N / cuts), kTileColumns<T>);
     column_blocks = (p.N + columns - 1) / columns;
   }
   const std::int64_t blocks = row_blocks * column_blocks;

@@ -43,6 +43,21 @@ void pack_panel(std::int64_t K, std::int64_t columns, Matrix<T> b, T* panel) {
   }
 }
 
+/// The panels of the first N columns of B, one after the other; a last one of fewer columns is as
+/// large as the others.
+template <class T>
+void pack_panels(std::int64_t K, std::int64_t N, Matrix<T> b, T* panels) {
+  for (std::int64_t j = 0; j < N; j += kTileColumns<T>, panels += K * kTileColumns<T>) {
+    pack_panel(K, std::min(kTileColumns<T>, N - j), b.from(0, j), panels);
+  }
+}
+
+/// N, rounded up to whole tiles: the columns of packed panels.
+template <class T>
+constexpr std::int64_t panel_columns(std::int64_t N) {
+  return (N + kTileColumns<T> - 1) / kTileColumns<T> * kTileColumns<T>;
+}
+
 /// A's rows [0, rows) and columns [0, K) as panels of kTileRows rows, one after the other, in which
 /// k is the slow index. Rows missing in the last panel stay as they are.
 ///

@@ -28,97 +28,115 @@ constexpr int kTileVectors = 2;
 template <class T>
 constexpr std::int64_t kTileColumns = kTileVectors* kWidth<T>;
 
-/// What a tile computes: C = A B, or C += A B chain by chain, where A's columns and B's rows are
-/// those of `chains` chains of `length` each. More than one chain is for GemmMode::add.
-template <class T>
-struct TileTask {
-  std::int64_t chains, length;
-  Matrix<T> a;
-  const T* b;  // whole vectors, also where C has fewer columns
-  std::int64_t b_stride;
-  T* c;
-  std::int64_t c_stride;
-  std::int64_t
-      last;  // columns of C in the last vector: what lies beyond is neither read nor written
-  GemmMode mode;
+/// Steps of k in which not all rows of a tile take part, as where a query does not see the keys that
+/// come after it. In step s of a corner,
+enum class Corner {
+  none,
+  before,  ///< rows r <= s take part; the corner's steps come before the others
+  after,   ///< rows r > s take part; the corner's steps come after the others
 };
 
-/// The tile with R rows and V vectors. Where acc[i][v] is, and that it never leaves its register, is
-/// for the compiler to find out, which it does while all loops over i and v have fixed counts.
+/// What a tile computes: C = A B, or C += A B chain by chain, where A's columns and B's rows are
+/// those of `chains` chains of `length` each, one after the other. More than one chain is for
+/// GemmMode::add; steps of a corner go with one chain only.
+template <class T>
+struct TileTask {
+  std::int64_t chains = 1, length = 0;
+  Matrix<T> a{};
+  const T* b = nullptr;  // whole vectors, also where C has fewer columns
+  std::int64_t b_stride = 0;
+  T* c = nullptr;
+  std::int64_t c_stride = 0;
+  std::int64_t last = kWidth<T>;  // columns of C in the last vector; none beyond them is touched
+  GemmMode mode = GemmMode::store;
+  std::int64_t corner_begin = 0, corner_end = 0;  // the corner's steps are [begin, end)
+};
+
+/// The tile with R rows and V vectors. That its sums never leave their registers is for the compiler
+/// to find out, which it does while all loops over i and v have fixed counts.
 template <class T, int R, int V>
-void tile(const TileTask<T>& t) {
-  constexpr std::int64_t W = kWidth<T>;
-  T* const c = t.c;
-  const std::int64_t c_stride = t.c_stride, a_row = t.a.row_stride, a_column = t.a.column_stride;
-  // C is wanted when the chain is done; by then it should have come.
-  CHAINLINE_UNROLL
-  for (int i = 0; i < R; ++i) {
+struct TileSums {
+  static constexpr std::int64_t W = kWidth<T>;
+  /// Three rows share a pointer: an address is a register plus 0, 1 or 2 times another one. A pointer
+  /// for each row would leave the loop over k without registers.
+  static constexpr int kPointers = (R + 2) / 3;
+
+  const T *a[kPointers], *b;
+  std::int64_t a_row, a_column, b_row;
+  Vec<T> sum[R][V];
+
+  /// sum = fma(a[i, k], b[k], sum) for the rows i of [From, To), then on to the next k.
+  [[gnu::always_inline]] void step(int from = 0, int to = R) {
+    Vec<T> row[V];
     CHAINLINE_UNROLL
-    for (int v = 0; v < V; ++v) __builtin_prefetch(c + i * c_stride + v * W, 1);
+    for (int v = 0; v < V; ++v) row[v] = Vec<T>::load(b + v * W);
+    CHAINLINE_UNROLL
+    for (int i = 0; i < R; ++i) {
+      if (i < from || i >= to) continue;
+      const Vec<T> x = Vec<T>::broadcast(a[i / 3][i % 3 * a_row]);
+      CHAINLINE_UNROLL
+      for (int v = 0; v < V; ++v) sum[i][v] = fma(x, row[v], sum[i][v]);
+    }
+    CHAINLINE_UNROLL
+    for (int p = 0; p < kPointers; ++p) a[p] += a_column;
+    b += b_row;
   }
-  // Three rows share a pointer: an address is a register plus 0, 1 or 2 times another one. A
-  // pointer for each row would leave the loop without registers.
-  constexpr int G = (R + 2) / 3;
-  const T* group[G];
-  CHAINLINE_UNROLL
-  for (int g = 0; g < G; ++g) group[g] = t.a.data + 3 * g * a_row;
-  const T* b = t.b;
-  for (std::int64_t n = 0; n < t.chains; ++n) {
-    Vec<T> acc[R][V];
+
+  /// f(i, v, where) for every vector of C, `where` being its place.
+  template <class F>
+  [[gnu::always_inline]] static void for_each(T* c, std::int64_t c_stride, const F& f) {
     CHAINLINE_UNROLL
     for (int i = 0; i < R; ++i) {
       CHAINLINE_UNROLL
-      for (int v = 0; v < V; ++v) acc[i][v] = Vec<T>::zero();
+      for (int v = 0; v < V; ++v) f(i, v, c + i * c_stride + v * W);
     }
+  }
+};
+
+template <class T, int R, int V, Corner kCorner>
+void tile(const TileTask<T>& t) {
+  using Sums = TileSums<T, R, V>;
+  const auto present = [&](int v) { return v + 1 < V ? kWidth<T> : t.last; };
+  // C is wanted when the chain is done; by then it should have come.
+  Sums::for_each(t.c, t.c_stride, [](int, int, T* at) { __builtin_prefetch(at, 1); });
+  Sums s;
+  CHAINLINE_UNROLL
+  for (int p = 0; p < Sums::kPointers; ++p) s.a[p] = t.a.data + 3 * p * t.a.row_stride;
+  s.b = t.b;
+  s.a_row = t.a.row_stride;
+  s.a_column = t.a.column_stride;
+  s.b_row = t.b_stride;
+  for (std::int64_t n = 0; n < t.chains; ++n) {
+    Sums::for_each(t.c, 0, [&](int i, int v, T*) { s.sum[i][v] = Vec<T>::zero(); });
     if (t.mode == GemmMode::extend) {
+      Sums::for_each(t.c, t.c_stride, [&](int i, int v, T* at) {
+        s.sum[i][v] = Vec<T>::load_first(present(v), at);
+      });
+    }
+    if constexpr (kCorner == Corner::before) {
       CHAINLINE_UNROLL
-      for (int i = 0; i < R; ++i) {
-        CHAINLINE_UNROLL
-        for (int v = 0; v < V; ++v) {
-          acc[i][v] = Vec<T>::load_first(v + 1 < V ? W : t.last, c + i * c_stride + v * W);
-        }
+      for (int k = 0; k < R - 1; ++k) {
+        if (t.corner_begin <= k && k < t.corner_end) s.step(0, k + 1);
       }
     }
-    for (std::int64_t k = 0; k < t.length; ++k) {
-      Vec<T> row[V];
+    for (std::int64_t k = 0; k < t.length; ++k) s.step();
+    if constexpr (kCorner == Corner::after) {
       CHAINLINE_UNROLL
-      for (int v = 0; v < V; ++v) row[v] = Vec<T>::load(b + v * W);
-      CHAINLINE_UNROLL
-      for (int i = 0; i < R; ++i) {
-        const Vec<T> x = Vec<T>::broadcast(group[i / 3][i % 3 * a_row]);
-        CHAINLINE_UNROLL
-        for (int v = 0; v < V; ++v) acc[i][v] = fma(x, row[v], acc[i][v]);
+      for (int k = 0; k < R - 1; ++k) {
+        if (t.corner_begin <= k && k < t.corner_end) s.step(k + 1, R);
       }
-      CHAINLINE_UNROLL
-      for (int g = 0; g < G; ++g) group[g] += a_column;
-      b += t.b_stride;
     }
-    if (t.last < W) {
-      CHAINLINE_UNROLL
-      for (int i = 0; i < R; ++i) {
-        CHAINLINE_UNROLL
-        for (int v = 0; v < V; ++v) {
-          const std::int64_t columns = v + 1 < V ? W : t.last;
-          T* const to = c + i * c_stride + v * W;
-          if (t.mode == GemmMode::add) acc[i][v] = Vec<T>::load_first(columns, to) + acc[i][v];
-          acc[i][v].store_first(columns, to);
-        }
-      }
+    if (t.last < kWidth<T>) {
+      Sums::for_each(t.c, t.c_stride, [&](int i, int v, T* at) {
+        const Vec<T> old =
+            t.mode == GemmMode::add ? Vec<T>::load_first(present(v), at) : s.sum[i][v];
+        (t.mode == GemmMode::add ? old + s.sum[i][v] : old).store_first(present(v), at);
+      });
     } else if (t.mode == GemmMode::add) {
-      CHAINLINE_UNROLL
-      for (int i = 0; i < R; ++i) {
-        CHAINLINE_UNROLL
-        for (int v = 0; v < V; ++v) {
-          T* const to = c + i * c_stride + v * W;
-          (Vec<T>::load(to) + acc[i][v]).store(to);
-        }
-      }
+      Sums::for_each(t.c, t.c_stride,
+                     [&](int i, int v, T* at) { (Vec<T>::load(at) + s.sum[i][v]).store(at); });
     } else {
-      CHAINLINE_UNROLL
-      for (int i = 0; i < R; ++i) {
-        CHAINLINE_UNROLL
-        for (int v = 0; v < V; ++v) acc[i][v].store(c + i * c_stride + v * W);
-      }
+      Sums::for_each(t.c, t.c_stride, [&](int i, int v, T* at) { s.sum[i][v].store(at); });
     }
   }
 }
@@ -127,12 +145,12 @@ template <class T>
 using Tile = void (*)(const TileTask<T>&);
 
 /// The tile function with so many rows and vectors.
-template <class T, int R = kTileRows>
+template <class T, Corner kCorner = Corner::none, int R = kTileRows>
 Tile<T> tile_of(std::int64_t rows, std::int64_t vectors) {
   if constexpr (R > 1) {
-    if (rows < R) return tile_of<T, R - 1>(rows, vectors);
+    if (rows < R) return tile_of<T, kCorner, R - 1>(rows, vectors);
   }
-  return vectors == 1 ? tile<T, R, 1> : tile<T, R, kTileVectors>;
+  return vectors == 1 ? tile<T, R, 1, kCorner> : tile<T, R, kTileVectors, kCorner>;
 }
 
 }  // namespace

@@ -182,9 +182,12 @@ Tensor random_mask(const Shape& shape) { return randint(shape, 0, 2, 5).to(DType
 std::vector<Case> cases_that_hurt() {
   return {{1, 1, 1, 1, 1, 1, 1, {1, false, {}}},
           {2, 3, 3, 5, 7, 4, 3, {0.5, false, {}}},
-          {1, 2, 1, 100, 100, 16, 16, {0.25, true, {}}},  // three blocks
-          {2, 4, 2, 7, 11, 5, 9, {0.4, true, {}}},        // a cache before
-          {1, 2, 2, 9, 4, 3, 2, {0.6, true, {}}},         // rows that see nothing
+          {1, 2, 1, 250, 250, 16, 16, {0.25, true, {}}},  // three blocks
+          {1, 1, 1, 120, 130, 33, 40, {0.2, false, {}}},  // columns beyond a tile's
+          {1, 2, 1, 31, 45, 16, 35, {0.2, true, {}}},     // ragged corners
+          {1, 1, 1, 45, 31, 7, 32, {0.2, true, {}}},
+          {2, 4, 2, 7, 11, 5, 9, {0.4, true, {}}},  // a cache before
+          {1, 2, 2, 9, 4, 3, 2, {0.6, true, {}}},   // rows that see nothing
           {2, 2, 1, 13, 17, 3, 5, {0.6, false, random_mask({2, 2, 13, 17})}},    // any pairs
           {2, 2, 2, 53, 53, 8, 8, {0.3, true, random_mask({2, 1, 1, 53})}},      // hidden keys
           {2, 2, 2, 6, 6, 4, 4, {0.5, true, Tensor::zeros({1, 1}, DType::u8)}},  // nothing seen
@@ -203,7 +206,19 @@ TEST(Attention, AveragesValuesByHand) {
   EXPECT_NEAR(out.lse.item<double>(), std::log(4.0), 1e-15);
 }
 
-TEST(Attention, IsItsRuleBitForBit) {
+/// With each instruction set that the processor has: tiles, and so blocks and corners, differ.
+class AttentionOfIsa : public testing::TestWithParam<Isa> {
+ protected:
+  void SetUp() override { set_isa(GetParam()); }
+  void TearDown() override { set_isa(before_); }
+
+ private:
+  Isa before_ = isa();
+};
+INSTANTIATE_TEST_SUITE_P(Isas, AttentionOfIsa, testing::ValuesIn(available_isas()),
+                         [](const auto& set) { return std::string(name(set.param)); });
+
+TEST_P(AttentionOfIsa, IsItsRuleBitForBit) {
   for (const Case& c : cases_that_hurt()) {
     for (const DType dtype : {DType::f32, DType::f64}) {
       const Inputs in(c, dtype);
@@ -221,6 +236,29 @@ TEST(Attention, IsItsRuleBitForBit) {
       EXPECT_TRUE(same_bits(g.dv, expected.dv)) << shape << c.S;
     }
   }
+}
+
+// A key that is not a number spoils the queries that see it, and leaves no trace in those before.
+TEST_P(AttentionOfIsa, OfCausalQueriesReadsNothingOfLaterKeys) {
+  const std::int64_t N = 61, first_bad = 37;
+  const Case c{1, 2, 1, N, N, 16, 16, {0.25, true, {}}};
+  const Inputs clean(c, DType::f32);
+  Inputs spoilt(c, DType::f32);
+  for (Tensor* const t : {&spoilt.k, &spoilt.v}) {
+    *t = t->clone();
+    Tensor later = t->narrow(2, first_bad, N - first_bad);
+    later.fill(std::numeric_limits<double>::quiet_NaN());
+  }
+  const AttentionResult expected = ops::attention(clean.q, clean.k, clean.v, c.options);
+  const AttentionResult out = ops::attention(spoilt.q, spoilt.k, spoilt.v, c.options);
+  const AttentionGradients expected_g =
+      ops::attention_backward(clean.grad_y, clean.q, clean.k, clean.v, expected, c.options);
+  const AttentionGradients g =
+      ops::attention_backward(clean.grad_y, spoilt.q, spoilt.k, spoilt.v, out, c.options);
+  const auto before = [&](const Tensor& t) { return t.narrow(2, 0, first_bad); };
+  EXPECT_TRUE(same_bits(before(out.y), before(expected.y)));
+  EXPECT_TRUE(same_bits(before(g.dq), before(expected_g.dq)));
+  EXPECT_TRUE(std::isnan(out.y.select(2, first_bad).to_vector<float>()[0]));
 }
 
 // A query without keys, in f64, is zero throughout, also where its own numbers are not finite.
