@@ -22,6 +22,7 @@ std::string computes(const std::string& op) {
       {"silu", "x sigmoid(x)"},
       {"silu_gate", "silu(gate) * up"},
       {"softmax", "exp(x_i) / sum_j exp(x_j) over the last dimension"},
+      {"scaling", "the training step at other sizes, two layers on either side: cost against work"},
       {"train_step", "forward, backward, clipping and AdamW of the benchmark model"},
   };
   const auto found = lines.find(op);

@@ -1,0 +1,105 @@
+#include "bench/training.h"
+
+#include <algorithm>
+
+#include "autograd/engine.h"
+#include "autograd/ops.h"
+#include "bench/harness.h"
+#include "nn/init.h"
+
+namespace chainline::bench {
+
+using namespace model;
+
+double step_flops(const StepSizes& s) {
+  const auto product = [](std::int64_t rows, std::int64_t K, std::int64_t N) {
+    return 2.0 * static_cast<double>(rows * K * N);
+  };
+  const auto attention = [&](std::int64_t tokens) {
+    return 14.0 * static_cast<double>(s.batch * tokens * tokens * s.channels);
+  };
+  const std::int64_t C = s.channels, vision_rows = s.batch * s.patches(),
+                     text_rows = s.batch * s.tokens();
+  const double patches = product(vision_rows, kPatchNumbers, C);
+  const double vision_block =
+      4 * product(vision_rows, C, C) + 2 * product(vision_rows, C, s.vision_hidden);
+  const double projector = 2 * product(vision_rows, C, C);
+  const double text_block = 4 * product(text_rows, C, C) + 3 * product(text_rows, C, s.text_hidden);
+  const double head = product(text_rows, C, kVocabulary);
+  const auto layers = static_cast<double>(s.layers);
+  return 3 * (patches + layers * vision_block + projector + layers * text_block + head) - patches +
+         layers * (attention(s.patches()) + attention(s.tokens()) / 2);
+}
+
+nn::MllmConfig config_of(const StepSizes& s) {
+  nn::MllmConfig c;
+  c.vision.image_size = s.image_size;
+  c.vision.patch_size = kPatchSize;
+  c.vision.hidden_size = s.channels;
+  c.vision.intermediate_size = s.vision_hidden;
+  c.vision.num_attention_heads = s.heads();
+  c.vision.num_hidden_layers = s.layers;
+  c.text.vocab_size = kVocabulary;
+  c.text.hidden_size = s.channels;
+  c.text.intermediate_size = s.text_hidden;
+  c.text.num_hidden_layers = s.layers;
+  c.text.num_attention_heads = c.text.num_key_value_heads = s.heads();
+  return c;
+}
+
+StepData::StepData(const StepSizes& s)
+    : images(randn({s.batch, kImageChannels, s.image_size, s.image_size}, 1)),
+      learnt(s.batch * (s.text_tokens - s.text_tokens / 2)) {
+  const nn::MllmConfig c = config_of(s);
+  const std::vector<std::int64_t> words =
+      randint({s.batch, s.text_tokens}, kVocabulary - 2, 2).to_vector<std::int64_t>();
+  std::vector<std::int64_t> id, label;
+  for (std::int64_t b = 0; b < s.batch; ++b) {
+    id.push_back(c.image_token_index);
+    label.push_back(c.ignore_index);
+    for (std::int64_t t = 0; t < s.text_tokens; ++t) {
+      // Neither <image> nor padding.
+      id.push_back(2 + words[static_cast<std::size_t>(b * s.text_tokens + t)]);
+      label.push_back(t < s.text_tokens / 2 ? c.ignore_index : id.back());
+    }
+  }
+  ids = Tensor::from(id, {s.batch, s.text_tokens + 1});
+  labels = Tensor::from(label, {s.batch, s.text_tokens + 1});
+}
+
+Training::Training(const StepSizes& sizes, DType dtype)
+    : dtype_(dtype), model_(config_of(sizes), dtype), parameters_(nn::named_parameters(model_)) {
+  nn::Mllm drawn(config_of(sizes), DType::f32);
+  std::vector<nn::NamedParameter> weights = nn::named_parameters(drawn);
+  nn::init_weights(weights, 1);
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    parameters_[i].variable.mutable_value().copy_from(weights[i].variable.value().to(dtype));
+  }
+  optimizer_ = std::make_unique<nn::AdamW>(parameters_, nn::AdamWOptions{});
+}
+
+Step Training::step(const StepData& data, std::int64_t micro_batch) {
+  Step result{0, 0};
+  GradientAccumulator sums(nn::variables_of(parameters_));
+  GradOptions options;
+  options.release = true;
+  const std::int64_t batch = data.ids.shape()[0];
+  for (std::int64_t b = 0; b < batch; b += micro_batch) {
+    const std::int64_t samples = std::min(micro_batch, batch - b);
+    const Tensor ids = data.ids.narrow(0, b, samples);
+    const nn::Splice plan =
+        nn::splice(ids, data.labels.narrow(0, b, samples), model_.image_rows(), model_.config());
+    const Tensor images = data.images.narrow(0, b, samples).to(dtype_);
+    const Variable by_sample =
+        cross_entropy(model_(Variable(images), ids, plan).logits, plan.labels, {});
+    const Variable loss = sum(mul_scalar(by_sample, 1.0 / static_cast<double>(data.learnt)), {0});
+    result.loss += loss.value().to(DType::f64).item<double>();
+    sums.add(loss, options);
+  }
+  std::vector<Tensor> gradients = sums.finish();
+  result.gradient_norm = nn::clip_by_global_norm(gradients, 1);
+  optimizer_->step(gradients, 1e-3);
+  return result;
+}
+
+}  // namespace chainline::bench

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "bench/model_shapes.h"
+#include "nn/mllm.h"
+#include "nn/optimizer.h"
+#include "tensor/tensor.h"
+
+namespace chainline::bench {
+
+/// The sizes of a model and of a training step. These are the benchmark model's (model_shapes.h);
+/// heads are always as wide as its, and the vocabulary as large.
+struct StepSizes {
+  std::int64_t batch = model::kBatch, image_size = model::kImageSize;
+  std::int64_t text_tokens = model::kTextTokens, channels = model::kChannels;
+  std::int64_t vision_hidden = model::kVisionHidden, text_hidden = model::kTextHidden;
+  std::int64_t layers = model::kLayers;  // of the ViT, and of the decoder
+
+  std::int64_t heads() const { return channels / model::kHeadWidth; }
+  std::int64_t patches() const {
+    return (image_size / model::kPatchSize) * (image_size / model::kPatchSize);
+  }
+  std::int64_t tokens() const { return patches() + text_tokens; }  // of the decoder
+};
+
+/// The multiply-adds of a step, two operations each.
+///
+///   3 * (products forward) - (dx of the patches, which nobody asks for) + attention
+///
+/// where a product with N x K weights costs 2 N K for every row, and its two gradients as much
+/// each; attention costs 4 T D for every query of a head forward (scores, values) and 10 T D
+/// backward (scores again, dv, dp, dq, dk), and half of that where it is causal. Everything else,
+/// norms, activations, softmax and AdamW, is not counted.
+double step_flops(const StepSizes& sizes);
+
+nn::MllmConfig config_of(const StepSizes& sizes);
+
+/// Random images, each followed by random text that is predicted from its second half on.
+struct StepData {
+  explicit StepData(const StepSizes& sizes);
+  Tensor images, ids, labels;
+  std::int64_t learnt;  ///< tokens that are predicted, of the whole batch
+};
+
+/// What a step showed: enough to tell whether two runs went the same way.
+struct Step {
+  double loss, gradient_norm;
+  friend bool operator==(const Step&, const Step&) = default;
+};
+
+/// A model in training: forward, backward, clipping to a norm of 1, AdamW, as the experiments'
+/// trainer does it.
+class Training {
+ public:
+  /// The weights of all dtypes are the f32 ones, a function of the sizes.
+  Training(const StepSizes& sizes, DType dtype);
+
+  /// Each micro-batch adds to the gradients of the ones before.
+  Step step(const StepData& data, std::int64_t micro_batch);
+  Step step(const StepData& data) { return step(data, data.ids.shape()[0]); }
+
+  const std::vector<nn::NamedParameter>& parameters() const { return parameters_; }
+
+ private:
+  DType dtype_;
+  nn::Mllm model_;
+  std::vector<nn::NamedParameter> parameters_;
+  std::unique_ptr<nn::AdamW> optimizer_;
+};
+
+}  // namespace chainline::bench
