@@ -89,7 +89,12 @@ struct Product {
           panel = {packed, kTileColumns<T>, 1};
         }
         Matrix<T> at = rows;
+        const Prefetch<T> next = next_panel(k0, step, j0, j, j1);
         for (std::int64_t i = i0; i < i1; i += kTileRows, at.data += tile_step) {
+          // A lone tile would be over before its memory comes.
+          if (i1 - i0 > kTileRows) {
+            next.part(i - i0, std::min(kTileRows + i - i0, i1 - i0), i1 - i0);
+          }
           tile_of_block(k0, ks, std::min<std::int64_t>(kTileRows, i1 - i), columns, at, panel,
                         c + i * c_stride + j);
         }
@@ -104,6 +109,18 @@ struct Product {
   }
 
  private:
+  /// The panel that is packed after the one at (k0, j).
+  Prefetch<T> next_panel(std::int64_t k0, std::int64_t step, std::int64_t j0, std::int64_t j,
+                         std::int64_t j1) const {
+    if (j + kTileColumns<T> < j1) {
+      j += kTileColumns<T>;
+    } else {
+      j = j0;
+      k0 += step;
+    }
+    return {b.from(k0, j), std::min(step, K - k0), std::min(kTileColumns<T>, j1 - j)};
+  }
+
   /// One tile of C through a block of k: a part of its chain, or chain by chain.
   void tile_of_block(std::int64_t k0, std::int64_t ks, std::int64_t rows, std::int64_t columns,
                      Matrix<T> at, Matrix<T> panel, T* to) const {

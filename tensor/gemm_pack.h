@@ -43,6 +43,36 @@ void pack_panel(std::int64_t K, std::int64_t columns, Matrix<T> b, T* panel) {
   }
 }
 
+/// Asks for the memory of a panel that is packed next, while the tiles of the last one are computed:
+/// packing itself would wait for most of it.
+template <class T>
+class Prefetch {
+ public:
+  /// K rows and `columns` columns from b on; none if K <= 0.
+  Prefetch(Matrix<T> b, std::int64_t K, std::int64_t columns) : from_(b.data) {
+    // Runs of contiguous memory: rows, or columns.
+    const bool rows = b.column_stride == 1;
+    runs_ = rows ? K : columns;
+    length_ = rows ? columns : K;
+    stride_ = rows ? b.row_stride : b.column_stride;
+    if (K <= 0 || (!rows && b.row_stride != 1)) runs_ = 0;
+  }
+
+  /// The share of it that falls to [begin, end) of `all`.
+  void part(std::int64_t begin, std::int64_t end, std::int64_t all) const {
+    constexpr std::int64_t kLine = 64 / static_cast<std::int64_t>(sizeof(T));
+    for (std::int64_t r = runs_ * begin / all; r < runs_ * end / all; ++r) {
+      for (std::int64_t i = 0; i < length_; i += kLine) {
+        __builtin_prefetch(from_ + r * stride_ + i, 0, 2);
+      }
+    }
+  }
+
+ private:
+  const T* from_;
+  std::int64_t runs_, length_, stride_;
+};
+
 /// The panels of the first N columns of B, one after the other; a last one of fewer columns is as
 /// large as the others.
 template <class T>
