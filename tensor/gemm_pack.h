@@ -35,6 +35,14 @@ void pack_panel(std::int64_t K, std::int64_t columns, Matrix<T> b, T* panel) {
       for (; k + W <= K; k += W) {
         simd::transpose_block(b.data + k, b.column_stride, panel + k * C, C);
       }
+    } else if (b.row_stride == 1) {
+      T whole[W * W] = {};  // with columns of zeros for those that are missing
+      for (; k + W <= K; k += W) {
+        for (std::int64_t j = 0; j < present; ++j) {
+          Vec<T>::load(b.data + j * b.column_stride + k).store(whole + j * W);
+        }
+        simd::transpose_block(whole, W, panel + k * C, C);
+      }
     }
     for (; k < K; ++k) {
       for (std::int64_t j = 0; j < present; ++j) panel[k * C + j] = *b.from(k, j).data;

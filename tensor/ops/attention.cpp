@@ -120,7 +120,7 @@ struct HeadOperands {
 };
 
 /// The backward of a block whose first query is `begin`: its rows of dq, and its share of the head's
-/// dk (S, D) and dv (S, V).
+/// dk (S, D) and dv (S, V), which are +0 at first, or anything where the block is the head's only one.
 template <class T>
 void backward_of_block(const AttentionBlock<T>& block, std::int64_t begin, const Sizes& n,
                        const HeadOperands<T>& in, const Panels<T>& k_turned,
@@ -150,22 +150,19 @@ void backward_of_block(const AttentionBlock<T>& block, std::int64_t begin, const
     }
   }
   block.sum_over_keys(ds, keys, dq, dq_stride);
-  block.sum_over_queries(ds, queries, dk);
-  block.sum_over_queries(w, upstream, dv);
+  // A lone block sees all keys, so it leaves nothing of dk and dv unwritten.
+  const GemmMode mode = block.queries() == n.T ? GemmMode::store : GemmMode::extend;
+  block.sum_over_queries(ds, queries, dk, mode);
+  block.sum_over_queries(w, upstream, dv, mode);
 }
 
-/// out += one head's part, row by row.
+/// Adds the part of one of a group's heads to out, row by row; the first head's, to +0.
 template <class T>
-void add_rows(std::int64_t rows, std::int64_t columns, const T* part, T* out,
+void add_rows(bool first, std::int64_t rows, std::int64_t columns, const T* part, T* out,
               std::int64_t out_stride) {
-  for (std::int64_t r = 0; r < rows; ++r) {
-    for (std::int64_t c = 0; c < columns; ++c) out[r * out_stride + c] += part[r * columns + c];
+  for (std::int64_t r = 0; r < rows; ++r, part += columns, out += out_stride) {
+    for (std::int64_t c = 0; c < columns; ++c) out[c] = (first ? T(0) : out[c]) + part[c];
   }
-}
-
-template <class T>
-void set_rows_to_zero(std::int64_t rows, std::int64_t columns, T* out, std::int64_t out_stride) {
-  for (std::int64_t r = 0; r < rows; ++r) std::fill_n(out + r * out_stride, columns, T(0));
 }
 
 }  // namespace
@@ -209,24 +206,24 @@ void attention_backward(const Tensor& grad_y, const Tensor& q, const Tensor& k, 
         const Panels<T> k_turned(n.D, n.S, mk.transposed(), memory.k_turned);
         const Panels<T> v_turned(n.V, n.S, mv.transposed(), memory.v_turned);
         const Panels<T> keys(n.S, n.D, mk, memory.k);
-        set_rows_to_zero(n.S, n.D, out_k.head(b, g), out_k.row_stride());
-        set_rows_to_zero(n.S, n.V, out_v.head(b, g), out_v.row_stride());
         for (std::int64_t h = g * heads; h < (g + 1) * heads; ++h) {
           const std::int64_t row = (b * n.H + h) * n.T;
           const HeadOperands<T> in{head_of<T>(grad_y, b, h), head_of<T>(q, b, h),
                                    head_of<T>(y, b, h), pmax + row, psum + row};
           T* const head_dk = memory.dk.take(n.S * n.D);
           T* const head_dv = memory.dv.take(n.S * n.V);
-          std::fill_n(head_dk, n.S * n.D, T(0));
-          std::fill_n(head_dv, n.S * n.V, T(0));
+          if (n.T == 0 || n.T > kQueries) {
+            std::fill_n(head_dk, n.S * n.D, T(0));
+            std::fill_n(head_dv, n.S * n.V, T(0));
+          }
           for (std::int64_t begin = 0; begin < n.T; begin += kQueries) {
             backward_of_block<T>(visible.block<T>(n, b, h, begin), begin, n, in, k_turned, v_turned,
                                  keys, static_cast<T>(scale),
                                  out_q.head(b, h) + begin * out_q.row_stride(), out_q.row_stride(),
                                  head_dk, head_dv, memory);
           }
-          add_rows(n.S, n.D, head_dk, out_k.head(b, g), out_k.row_stride());
-          add_rows(n.S, n.V, head_dv, out_v.head(b, g), out_v.row_stride());
+          add_rows(h % heads == 0, n.S, n.D, head_dk, out_k.head(b, g), out_k.row_stride());
+          add_rows(h % heads == 0, n.S, n.V, head_dv, out_v.head(b, g), out_v.row_stride());
         }
       }
     });

@@ -122,13 +122,15 @@ class AttentionBlock {
     }
   }
 
-  /// out[j] (N) = the chain, continued, over the queries i that see key j of a[i, j] * b[i].
-  void sum_over_queries(const T* a, const Panels<T>& b, T* out) const {
+  /// out[j] (N) = the chain over the queries i that see key j of a[i, j] * b[i]: from +0 with
+  /// GemmMode::store, from what earlier blocks left with GemmMode::extend.
+  void sum_over_queries(const T* a, const Panels<T>& b, T* out, GemmMode mode) const {
     const Matrix<T> pairs{a, 1, stride_};
     if (seen_.data != nullptr) {
       for (std::int64_t j = 0; j < keys_; ++j) {
         // The queries whose limit lies beyond j are the last ones.
         const std::int64_t first = std::clamp<std::int64_t>(j + 1 - first_limit_, 0, queries_);
+        if (mode == GemmMode::store) std::fill_n(out + j * b.N, b.N, T(0));
         chain_over_seen(queries_ - first, pairs.from(j, first), seen_.transposed().from(j, first),
                         b, out + j * b.N, first);
       }
@@ -143,7 +145,7 @@ class AttentionBlock {
       row_of_tiles<Corner::before>(rows, b, begin, out + j * b.N, b.N,
                                    {.length = std::max<std::int64_t>(0, queries_ - all),
                                     .a = pairs.from(j, begin),
-                                    .mode = GemmMode::extend,
+                                    .mode = mode,
                                     .corner_begin = begin - first,
                                     .corner_end = queries_ - first});
     }
