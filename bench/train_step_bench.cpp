@@ -5,6 +5,8 @@
 #include <benchmark/benchmark.h>
 
 #include <cmath>
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "bench/harness.h"
@@ -81,7 +83,50 @@ void train_step(benchmark::State& state, int n) {
   state.counters["parameters"] = static_cast<double>(nn::count_elements(training.parameters()));
 }
 
+/// Ours and a contender's in turn, step by step. The time is the contender's; `vs` is it as a share
+/// of ours: below 1 we are slower. Both make the same first step: each sum of the contender is one of
+/// the chains of which FirstSteps bounds the error, in another order, so they are apart by twice
+/// that.
+void contest(benchmark::State& state, const StepContender& contender, int n) {
+  set_threads(n);
+  release_cached_memory();
+  const StepData data(kSizes);
+  Training ours(kSizes, DType::f32);
+  const std::function<Step(const StepData&)> theirs =
+      contender.prepare(kSizes, ours.parameters(), n);
+  const Step first = ours.step(data), other = theirs(data);
+  const double bound = 2 * 144 * 768 * 0x1p-24;
+  if (!(std::abs(first.loss - other.loss) <= bound * first.loss &&
+        std::abs(first.gradient_norm - other.gradient_norm) <= bound * first.gradient_norm)) {
+    return refuse(state, "wrong first step");
+  }
+  Step last{};
+  double our_seconds = 0, their_seconds = 0;
+  for (auto _ : state) {
+    const Stopwatch our_watch(n);
+    ours.step(data);
+    our_seconds += our_watch.seconds();
+    const Stopwatch their_watch(n);
+    last = theirs(data);
+    const double seconds = their_watch.seconds();
+    their_seconds += seconds;
+    state.SetIterationTime(seconds);
+  }
+  if (!(last.loss < first.loss)) return refuse(state, "the loss did not fall");
+  report(state, step_flops(kSizes), 0, their_seconds / static_cast<double>(state.iterations()), n);
+  state.counters["vs"] = their_seconds / our_seconds;
+}
+
 const Suite training([] {
+  for (const StepContender* const contender : StepContender::all()) {
+    for (const int n : thread_counts()) {
+      benchmark::RegisterBenchmark(
+          (std::string("train_step/f32/") + contender->name + thread_suffix(n)).c_str(),
+          [contender, n](benchmark::State& state) { contest(state, *contender, n); })
+          ->Unit(benchmark::kMillisecond)
+          ->UseManualTime();
+    }
+  }
   for (const int n : thread_counts()) {
     auto* const registered =
         benchmark::RegisterBenchmark(("train_step/f32" + thread_suffix(n)).c_str(),

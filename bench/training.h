@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -69,6 +70,30 @@ class Training {
   nn::Mllm model_;
   std::vector<nn::NamedParameter> parameters_;
   std::unique_ptr<nn::AdamW> optimizer_;
+};
+
+/// Another way to make the same step, which train_step_bench takes in turn with ours.
+class StepContender {
+ public:
+  /// Makes ready to train from the weights of `parameters`, on so many threads.
+  using Prepare = std::function<Step(const StepData&)> (*)(
+      const StepSizes& sizes, const std::vector<nn::NamedParameter>& parameters, int threads);
+  StepContender(const char* called, Prepare how) : name(called), prepare(how) {
+    list().push_back(this);
+  }
+  StepContender(const StepContender&) = delete;
+  StepContender& operator=(const StepContender&) = delete;
+
+  static const std::vector<const StepContender*>& all() { return list(); }
+
+  const char* const name;
+  const Prepare prepare;
+
+ private:
+  static std::vector<const StepContender*>& list() {
+    static std::vector<const StepContender*> contenders;
+    return contenders;
+  }
 };
 
 }  // namespace chainline::bench
