@@ -1,8 +1,9 @@
 // Strategy. A tile of C, kTileRows x two vectors, stays in registers while k runs. B is repacked,
-// a panel of one tile's width and kDepth rows at a time, so that the panel (16 KiB) lies in the
-// first-level cache while all the row tiles of a block pass over it; the block of A they read
-// (kBlockRows x kDepth) stays in the second level. A is read in place where its rows are
-// contiguous in k, and repacked otherwise. Threads take whole blocks of C, so they share nothing.
+// a panel of one tile's width and kDepth rows at a time, so that the panel lies in the first-level
+// cache while all the row tiles of a block pass over it; the part of A that they read stays in the
+// second level. A is read in place, whatever its strides: a tile takes one number of each row at a
+// time, and those come in time from wherever they are. Threads take whole blocks of C, so they share
+// nothing.
 
 #include "tensor/gemm.h"
 
@@ -24,7 +25,7 @@ constexpr std::int64_t kDepth = 1024 / static_cast<std::int64_t>(sizeof(T));
 constexpr std::int64_t kBlockBytes = 512 * 1024;
 /// Blocks are cut further until each thread has this many, so that all end at about the same time...
 constexpr std::int64_t kBlocksPerThread = 4;
-/// ...but not narrower than this: a block packs its own part of A.
+/// ...but not narrower than this: a block reads its part of A for each of its panels.
 constexpr std::int64_t kFewestColumns = 128;
 /// Up to this many rows, copying B costs more than reading it in place.
 constexpr std::int64_t kRowsWithoutCopy = 4 * kTileRows;
@@ -38,7 +39,7 @@ std::int64_t part(std::int64_t n, std::int64_t largest, std::int64_t unit) {
   return (even + unit - 1) / unit * unit;
 }
 
-/// A thread's memory for packed operands; it keeps its size from call to call.
+/// A thread's memory for a packed panel; it keeps its size from call to call.
 template <class T>
 T* workspace(std::vector<T>& memory, std::int64_t size) {
   const auto n = static_cast<std::size_t>(size);
@@ -66,37 +67,27 @@ struct Product {
 
   /// Rows [i0, i1) and columns [j0, j1) of C.
   void block(std::int64_t i0, std::int64_t i1, std::int64_t j0, std::int64_t j1) const {
-    thread_local std::vector<T> packed_a, packed_b;
+    thread_local std::vector<T> memory;
     const std::int64_t step = depth();
     for (std::int64_t k0 = 0; k0 < K; k0 += step) {
       const std::int64_t ks = std::min(step, K - k0);
-      Matrix<T> rows = a.from(i0, k0);
-      std::int64_t tile_step = kTileRows * rows.row_stride;
-      if (rows.column_stride != 1 && j1 - j0 > kTileColumns<T>) {
-        const std::int64_t tiles = (i1 - i0 + kTileRows - 1) / kTileRows;
-        T* const panels = workspace(packed_a, tiles * kTileRows * ks);
-        pack_rows(i1 - i0, ks, rows, panels);
-        rows = {panels, 1, kTileRows};
-        tile_step = kTileRows * ks;
-      }
       for (std::int64_t j = j0; j < j1; j += kTileColumns<T>) {
         const std::int64_t columns = std::min(kTileColumns<T>, j1 - j);
         Matrix<T> panel = b.from(k0, j);
         const bool whole = columns % kWidth<T> == 0;
         if (!(whole && panel.column_stride == 1 && i1 - i0 <= kRowsWithoutCopy)) {
-          T* const packed = workspace(packed_b, ks * kTileColumns<T>);
+          T* const packed = workspace(memory, ks * kTileColumns<T>);
           pack_panel(ks, columns, panel, packed);
           panel = {packed, kTileColumns<T>, 1};
         }
-        Matrix<T> at = rows;
         const Prefetch<T> next = next_panel(k0, step, j0, j, j1);
-        for (std::int64_t i = i0; i < i1; i += kTileRows, at.data += tile_step) {
+        for (std::int64_t i = i0; i < i1; i += kTileRows) {
           // A lone tile would be over before its memory comes.
           if (i1 - i0 > kTileRows) {
             next.part(i - i0, std::min(kTileRows + i - i0, i1 - i0), i1 - i0);
           }
-          tile_of_block(k0, ks, std::min<std::int64_t>(kTileRows, i1 - i), columns, at, panel,
-                        c + i * c_stride + j);
+          tile_of_block(k0, ks, std::min<std::int64_t>(kTileRows, i1 - i), columns, a.from(i, k0),
+                        panel, c + i * c_stride + j);
         }
       }
     }

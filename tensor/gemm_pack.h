@@ -5,7 +5,7 @@
 
 #include "tensor/gemm_tile.h"
 
-// Copies of a matrix product's operands in the order in which its tiles read them.
+// Copies of a matrix product's right operand in the order in which its tiles read it.
 
 namespace chainline::cpu::CHAINLINE_ISA {
 namespace {
@@ -94,36 +94,6 @@ void pack_panels(std::int64_t K, std::int64_t N, Matrix<T> b, T* panels) {
 template <class T>
 constexpr std::int64_t panel_columns(std::int64_t N) {
   return (N + kTileColumns<T> - 1) / kTileColumns<T> * kTileColumns<T>;
-}
-
-/// A's rows [0, rows) and columns [0, K) as panels of kTileRows rows, one after the other, in which
-/// k is the slow index. Rows missing in the last panel stay as they are.
-///
-/// Some ks at a time: a panel for all of its ks would read few numbers here and few there, and all
-/// panels for each k would write so, both a power of two apart as often as not, where a cache has
-/// little room.
-template <class T>
-void pack_rows(std::int64_t rows, std::int64_t K, Matrix<T> a, T* panels) {
-  constexpr std::int64_t R = kTileRows, W = kWidth<T>, kSome = 16;
-  for (std::int64_t begin = 0; begin < K; begin += kSome) {
-    const std::int64_t end = std::min(begin + kSome, K);
-    for (std::int64_t i = 0; i < rows; i += R) {
-      const std::int64_t n = std::min(R, rows - i);
-      const T* from = a.data + begin * a.column_stride + i * a.row_stride;
-      T* to = panels + i * K + begin * R;
-      for (std::int64_t k = begin; k < end; ++k, from += a.column_stride, to += R) {
-        if (a.row_stride == 1) {
-          __builtin_prefetch(from + kSome * a.column_stride);
-          for (std::int64_t r = 0; r < n; r += W) {
-            const std::int64_t present = std::min(W, n - r);
-            Vec<T>::load_first(present, from + r).store_first(present, to + r);
-          }
-        } else {
-          for (std::int64_t r = 0; r < n; ++r) to[r] = from[r * a.row_stride];
-        }
-      }
-    }
-  }
 }
 
 }  // namespace
