@@ -14,6 +14,7 @@
 #include "autograd/ops.h"
 #include "tensor/ops/unary.h"
 #include "tensor/row_sum.h"
+#include "tests/numerics/large_cases.h"
 #include "tests/support.h"
 
 namespace chainline {
@@ -24,14 +25,18 @@ const std::vector<OpCase>& cases() {
   return all;
 }
 
-TEST(Accuracy, OfEveryCaseIsWithinItsDerivedBound) {
-  for (const OpCase& c : cases()) {
+void expect_within_bounds(const std::vector<OpCase>& some) {
+  for (const OpCase& c : some) {
     const Accuracy found = measure_accuracy(c);
     EXPECT_TRUE(found.ok()) << c.title() << ": an error of " << found.ulps << " ulp, bound "
                             << found.bound << ", " << found.share << " times a bound ("
                             << c.bound.from << ")";
   }
 }
+
+TEST(Accuracy, OfEveryCaseIsWithinItsDerivedBound) { expect_within_bounds(cases()); }
+
+TEST(Accuracy, OfLargeCasesIsWithinItsDerivedBound) { expect_within_bounds(test::large_cases()); }
 
 // Otherwise a case of whole numbers would show nothing of an op that rounds.
 TEST(Accuracy, IsMeasuredWhereAnOpRounds) {

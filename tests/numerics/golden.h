@@ -14,6 +14,9 @@
 #include "autograd/engine.h"
 #include "autograd/op_cases.h"
 #include "tensor/isa.h"
+#include "tensor/ops/cross_entropy.h"
+#include "tensor/ops/optimizer_step.h"
+#include "tensor/ops/reduce.h"
 #include "tensor/sha256.h"
 #include "tests/support.h"
 
@@ -72,6 +75,36 @@ inline std::string hash_of(const std::vector<Tensor>& results) {
     sha.update(shape.str()).update(std::as_bytes(std::span(values)));
   }
   return to_hex(sha.digest());
+}
+
+/// Results of the ops that compute in floating point and have no gradient, so no case.
+inline std::map<std::string, std::vector<Tensor>> results_without_gradient(DType dtype) {
+  std::map<std::string, std::vector<Tensor>> results;
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    results["norm2: four blocks"].push_back(ops::norm2(randn({3 * 4096 + 5}, seed, dtype)));
+  }
+  Tensor p = randn({37, 70}, 1, dtype), m = Tensor::zeros(p.shape(), dtype), v = m.clone();
+  for (std::int64_t step = 1; step <= 3; ++step) {
+    const Tensor g = randn(p.shape(), 10 + static_cast<std::uint64_t>(step), dtype);
+    ops::adamw_step(p, g, m, v, {.learning_rate = 0.01, .weight_decay = 0.1, .step = step});
+  }
+  results["adamw_step: three steps"] = {p, m, v};
+  for (const bool nesterov : {false, true}) {
+    Tensor q = randn({37, 70}, 1, dtype), velocity = Tensor::zeros(q.shape(), dtype);
+    for (std::uint64_t step = 1; step <= 3; ++step) {
+      ops::sgd_step(
+          q, randn(q.shape(), 10 + step, dtype), velocity,
+          {.learning_rate = 0.01, .momentum = 0.9, .nesterov = nesterov, .weight_decay = 0.1});
+    }
+    results[nesterov ? "sgd_step: nesterov" : "sgd_step: three steps"] = {q, velocity};
+  }
+  const Tensor counts = Tensor::from<std::int64_t>({3, 1, 7}, {3});
+  for (const Normalization n :
+       {Normalization::sum, Normalization::per_token, Normalization::per_sample}) {
+    results["cross_entropy_scale: each kind"].push_back(
+        ops::cross_entropy_scale(n, counts, 11, 3, dtype));
+  }
+  return results;
 }
 
 /// A test for each instruction set that the processor has. Leaves set and threads as they were.

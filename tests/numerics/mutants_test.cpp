@@ -11,7 +11,6 @@
 
 #include "tensor/math.h"
 #include "tensor/ops/dropout.h"
-#include "tensor/ops/reduce.h"
 #include "tensor/row_sum.h"
 #include "tests/numerics/golden.h"
 
@@ -186,11 +185,10 @@ TEST(Mutant, ThatChainsTheTokensOfAllSamplesIsCaught) {
   expect_caught(c, 2, definition, mutant);
 }
 
-// Rule 5 is that of norms and losses. No op case has a norm; Norm.AddsBlocksOf4096InOrder holds it,
-// and this shows that a few tensors of a few blocks tell other blocks apart.
-TEST(Mutant, ThatSumsAScalarInOtherBlocksHasOtherBits) {
-  const auto norms = [](std::size_t block) {
-    Numbers all;
+// Rule 5: other blocks of a norm, and one row of everything.
+TEST(Mutant, ThatSumsAScalarInOtherBlocksIsCaught) {
+  const auto hash_with_blocks_of = [](std::size_t block) {
+    std::vector<Tensor> all;
     for (std::uint64_t seed = 1; seed <= 8; ++seed) {
       const Numbers x = test::randn({3 * 4096 + 5}, seed, DType::f32).to_vector<float>();
       float total = 0;
@@ -199,17 +197,14 @@ TEST(Mutant, ThatSumsAScalarInOtherBlocksHasOtherBits) {
         const float* p = x.data() + begin;
         total += row_sum<float>(n, [=](std::int64_t i) { return p[i] * p[i]; });
       }
-      all.push_back(total);
+      all.push_back(Tensor::from<float>({total}, {}));
     }
-    return all;
+    return test::hash_of(all);
   };
-  Numbers found;
-  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
-    found.push_back(ops::norm2(test::randn({3 * 4096 + 5}, seed, DType::f32)).item<float>());
-  }
-  EXPECT_EQ(found, norms(4096));
-  EXPECT_NE(found, norms(2048));
-  EXPECT_NE(found, norms(3 * 4096 + 5));
+  const std::string golden = test::golden()["f32 norm2: four blocks"];
+  EXPECT_EQ(hash_with_blocks_of(4096), golden);
+  EXPECT_NE(hash_with_blocks_of(2048), golden);
+  EXPECT_NE(hash_with_blocks_of(3 * 4096 + 5), golden);
 }
 
 /// One head of attention: y of query i by f(p, values of a column, sum of p).

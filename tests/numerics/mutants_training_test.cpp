@@ -110,5 +110,37 @@ TEST(MutantTraining, ThatUpdatesInAnotherOrderIsCaught) {
       << "a fused multiply and add";
 }
 
+/// The golden steps of adamw_step, which decay, with another update of the weight.
+template <class F>
+std::string decayed_with(const F& update) {
+  std::vector<float> p = test::randn({37, 70}, 1, DType::f32).to_vector<float>();
+  std::vector<float> m(p.size(), 0.0f), v = m;
+  double power1 = 1, power2 = 1;
+  for (std::uint64_t step = 1; step <= 3; ++step) {
+    power1 *= 0.9;
+    power2 *= 0.999;
+    const auto rate = static_cast<float>(0.01 / (1 - power1));
+    const auto root = static_cast<float>(1 / std::sqrt(1 - power2));
+    const std::vector<float> g = test::randn({37, 70}, 10 + step, DType::f32).to_vector<float>();
+    for (std::size_t k = 0; k < p.size(); ++k) {
+      m[k] = 0.9f * m[k] + static_cast<float>(1 - 0.9) * g[k];
+      v[k] = 0.999f * v[k] + static_cast<float>(1 - 0.999) * (g[k] * g[k]);
+      p[k] = update(p[k], rate * m[k] / (std::sqrt(v[k]) * root + 1e-8f));
+    }
+  }
+  return test::hash_of(
+      {Tensor::from(p, {37, 70}), Tensor::from(m, {37, 70}), Tensor::from(v, {37, 70})});
+}
+
+TEST(MutantTraining, ThatDecaysInAnotherOrderIsCaught) {
+  const std::string golden = test::golden()["f32 adamw_step: three steps"];
+  const auto decay = static_cast<float>(0.01 * 0.1);
+  EXPECT_EQ(decayed_with([=](float p, float moved) { return p - (moved + decay * p); }), golden);
+  EXPECT_NE(decayed_with([=](float p, float moved) { return p * (1 - decay) - moved; }), golden);
+  EXPECT_NE(decayed_with([=](float p, float moved) { return (p - decay * p) - moved; }), golden);
+  EXPECT_NE(decayed_with([=](float p, float moved) { return p - std::fma(decay, p, moved); }),
+            golden);
+}
+
 }  // namespace
 }  // namespace chainline
