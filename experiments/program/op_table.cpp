@@ -102,7 +102,7 @@ std::vector<OpRow> op_table() {
       {"alias", "reshape", "transpose", "permute", "broadcast_to", "patchify", "unpatchify", "to"},
       "Golden.HoldsForAnyNumberOfThreads");
   t.add("ops/attention.h", {attention, attention_backward}, {"attention"},
-        "Attention.IsItsRuleBitForBit");
+        "AttentionOfIsa.IsItsRuleBitForBit");
   t.add("ops/binary.h", {binary}, {"add", "sub", "mul", "div", "maximum", "minimum"},
         "Binary.RoundsTheExactResultOnce");
   t.add("ops/binary.h", {binary_scalar}, {"add_scalar", "mul_scalar", "div_scalar"},
