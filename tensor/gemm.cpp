@@ -23,10 +23,12 @@ constexpr std::int64_t kDepth = 1024 / static_cast<std::int64_t>(sizeof(T));
 /// A block of C has as many rows as make its part of A this large, about half of a second-level
 /// cache: the more rows, the fewer times B is packed.
 constexpr std::int64_t kBlockBytes = 512 * 1024;
-/// Blocks are cut further until each thread has this many, so that all end at about the same time...
+/// With several threads, blocks are cut further until each thread has about so many, so that all end
+/// at about the same time.
 constexpr std::int64_t kBlocksPerThread = 4;
-/// ...but not narrower than this: a block reads its part of A for each of its panels.
-constexpr std::int64_t kFewestColumns = 128;
+/// Narrow blocks read their part of A for few columns, low ones pack their part of B for few rows.
+constexpr std::int64_t kColumnsThatRepay = 128, kRowsThatRepay = 16 * kTileRows;
+constexpr std::int64_t kFewestRows = 4 * kTileRows;
 /// Up to this many rows, copying B costs more than reading it in place.
 constexpr std::int64_t kRowsWithoutCopy = 4 * kTileRows;
 /// Below this many multiply-adds other threads aren't worth waking.
@@ -134,20 +136,30 @@ template <class T>
 void run(const Product<T>& p) {
   if (p.M == 0 || p.N == 0) return;
   const std::int64_t in_block = kBlockBytes / static_cast<std::int64_t>(sizeof(T)) / p.depth();
-  const std::int64_t rows = part(p.M, std::max<std::int64_t>(kTileRows, in_block), kTileRows);
-  const std::int64_t row_blocks = (p.M + rows - 1) / rows;
-  std::int64_t columns = p.N, column_blocks = 1;
-  const std::int64_t wanted = threads() == 1 ? 1 : kBlocksPerThread * threads();
-  if (row_blocks < wanted && p.N > kFewestColumns) {
-    const std::int64_t cuts = (wanted + row_blocks - 1) / row_blocks;
-    columns = part(p.N, std::max(kFewestColumns, p.N / cuts), kTileColumns<T>);
-    column_blocks = (p.N + columns - 1) / columns;
+  std::int64_t rows = part(p.M, std::max<std::int64_t>(kTileRows, in_block), kTileRows);
+  std::int64_t columns = p.N;
+  const auto row_blocks = [&] { return (p.M + rows - 1) / rows; };
+  const auto column_blocks = [&] { return (p.N + columns - 1) / columns; };
+  if (const std::int64_t n = threads_here(); n > 1) {
+    const std::int64_t wanted = kBlocksPerThread * n;
+    const auto enough = [&] { return row_blocks() * column_blocks() >= wanted / 2; };
+    const auto cut_columns = [&](std::int64_t fewest) {
+      columns = part(p.N, std::max(fewest, p.N * row_blocks() / wanted), kTileColumns<T>);
+      return enough();
+    };
+    const auto cut_rows = [&](std::int64_t fewest) {
+      rows = std::min(rows, part(p.M, std::max(fewest, p.M * column_blocks() / wanted), kTileRows));
+      return enough();
+    };
+    // Each only if those before it were not enough.
+    [[maybe_unused]] const bool cut = cut_columns(kColumnsThatRepay) || cut_rows(kRowsThatRepay) ||
+                                      cut_columns(kTileColumns<T>) || cut_rows(kFewestRows);
   }
-  const std::int64_t blocks = row_blocks * column_blocks;
+  const std::int64_t beside = column_blocks(), blocks = row_blocks() * beside;
   const bool alone = p.M * p.N < kAloneBelow && p.M * p.N * p.K < kAloneBelow;
   const auto some = [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t n = begin; n < end; ++n) {
-      const std::int64_t i = n / column_blocks * rows, j = n % column_blocks * columns;
+      const std::int64_t i = n / beside * rows, j = n % beside * columns;
       p.block(i, std::min(i + rows, p.M), j, std::min(j + columns, p.N));
     }
   };

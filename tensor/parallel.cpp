@@ -147,6 +147,8 @@ int threads() {
   return n > 0 ? n : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
+int threads_here() { return inside_chunk ? 1 : threads(); }
+
 void set_threads(int n) {
   check<ValueError>(n >= 1 && n <= 1024, "set_threads: expected 1 to 1024 threads, got ", n);
   wanted_threads = n;

@@ -18,4 +18,7 @@ void parallel_for(std::int64_t n, std::int64_t grain,
 int threads();
 void set_threads(int n);
 
+/// Threads that a parallel_for called from here would run on: 1 inside the body of another.
+int threads_here();
+
 }  // namespace chainline
