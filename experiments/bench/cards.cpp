@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "experiments/bench/computes.h"
@@ -41,6 +42,45 @@ std::string gain_of(const Timing& t, const std::vector<Timing>& all) {
   const Timing* alone = find(all, t.call, t.contender, 1);
   if (alone == nullptr || alone->seconds.empty()) return "";
   return fmt::format("{:.2f} x", median(alone->seconds) / median(t.seconds));
+}
+
+/// "1.25 ± 2 %": the contender's time as a share of ours, and the spread of the repetitions.
+std::string vs_text(const Timing& t) {
+  const auto spread = t.spreads.find("vs");
+  return counter(t, "vs", "{:.3f}") +
+         (spread == t.spreads.end() ? "" : fmt::format(" ± {:.0f} %", 100 * spread->second));
+}
+
+/// "geometric mean of 23, 1 thread: 0.81 of peak, vs openblas 0.95": a line for each number of
+/// threads, when there is more than one call to take the mean of.
+std::string means(const std::vector<Timing>& timings, const std::vector<std::string>& contenders) {
+  std::set<int> threads;
+  for (const Timing& t : timings) threads.insert(t.threads);
+  std::string text;
+  for (const int n : threads) {
+    std::size_t calls = 0;
+    // The mean of a counter over those calls of n threads that have it; nothing for fewer than two.
+    const auto mean = [&](const std::string& contender, const std::string& name,
+                          const std::string& format) -> std::string {
+      double sum = 0;
+      std::size_t count = 0;
+      for (const Timing& t : timings) {
+        const auto found = t.counters.find(name);
+        if (t.threads != n || t.contender != contender || found == t.counters.end()) continue;
+        sum += std::log(found->second);
+        ++count;
+      }
+      calls = std::max(calls, count);
+      if (count < 2) return "";
+      return fmt::format(fmt::runtime(format), std::exp(sum / static_cast<double>(count)));
+    };
+    std::string line =
+        mean("", "of_peak", ", {:.2f} of peak") + mean("", "of_copy", ", {:.2f} of copy");
+    for (const std::string& name : contenders) line += mean(name, "vs", ", vs " + name + " {:.3f}");
+    if (line.empty()) continue;
+    text += fmt::format("geometric mean of {}, {}: {}\n", calls, threads_text(n), line.substr(2));
+  }
+  return text;
 }
 
 std::vector<std::string> contenders_of(const std::vector<Timing>& timings) {
@@ -103,7 +143,7 @@ std::string card(const std::string& op, const std::vector<Timing>& timings) {
                   speed_of(t), share_of(t), gain_of(t, timings)});
       for (const std::string& name : contenders) {
         const Timing* theirs = find(timings, t.call, name, t.threads);
-        row.push_back(theirs == nullptr ? "" : counter(*theirs, "vs", "{:.2f}"));
+        row.push_back(theirs == nullptr ? "" : vs_text(*theirs));
       }
       const std::string others = other_counters(t);
       if (!others.empty())
@@ -113,7 +153,8 @@ std::string card(const std::string& op, const std::vector<Timing>& timings) {
   }
   const std::string line = computes(op);
   return op + "\n" + (line.empty() ? "" : "  " + line + "\n") + "\n" +
-         indented(text_table(columns, rows)) + (notes.empty() ? "" : "\n" + indented(notes));
+         indented(text_table(columns, rows) + means(timings, contenders)) +
+         (notes.empty() ? "" : "\n" + indented(notes));
 }
 
 }  // namespace
@@ -157,7 +198,9 @@ std::string kernel_cards(const BenchResults& results) {
       "gain    how many times as fast as one thread\n",
       repetitions);
   if (contested)
-    text += "vs      the contender's time as a share of ours, in turn: above 1 we are faster\n";
+    text +=
+        "vs      the contender's time as a share of ours, in turn: above 1 we are faster; and its "
+        "spread\n";
   return text;
 }
 

@@ -116,7 +116,10 @@ class Reader {
 
   std::vector<Timing> finish() {
     for (std::size_t i = 0; i < timings_.size(); ++i) {
-      for (const auto& [name, values] : counters_[i]) timings_[i].counters[name] = median(values);
+      for (const auto& [name, values] : counters_[i]) {
+        timings_[i].counters[name] = median(values);
+        timings_[i].spreads[name] = spread(values);
+      }
     }
     return timings_;
   }

@@ -15,6 +15,7 @@ struct Timing {
   std::string shape;
   std::vector<double> seconds;             ///< of a call, one for each repetition
   std::map<std::string, double> counters;  ///< the medians over the repetitions
+  std::map<std::string, double> spreads;   ///< of the counters, as spread() has it
   std::string refused;                     ///< why there are no times; empty when there are
 
   std::string op() const { return call.substr(0, call.find('/')); }

@@ -37,6 +37,21 @@ TEST(Cards, SayWhatIsComputedHowFastAndHowMuchThreadsGain) {
             "                             2  100.00 us     0 %  24.0 GB/s  0.60 of copy  2.00 x\n");
 }
 
+TEST(Cards, TakeTheGeometricMeanOfSharesAndOfContenders) {
+  BenchResults results;
+  for (const double factor : {1.0, 4.0}) {
+    const std::string call = "matmul/nt/" + std::to_string(factor);
+    results.timings.push_back(timing(call, 1, {1}, {{"of_peak", 0.2 * factor}}));
+    Timing theirs = timing(call, 1, {1}, {{"vs", 0.5 * factor}});
+    theirs.contender = "eigen";
+    theirs.spreads["vs"] = 0.02;
+    results.timings.push_back(theirs);
+  }
+  const std::string text = kernel_cards(results);
+  EXPECT_TRUE(has(text, "  geometric mean of 2, 1 thread: 0.40 of peak, vs eigen 1.000\n")) << text;
+  EXPECT_TRUE(has(text, "2.000 ± 2 %\n")) << text;
+}
+
 TEST(Cards, ShowContendersBesideUsAndNoTimeForAWrongAnswer) {
   BenchResults results;
   Timing theirs = timing("matmul/nt/vit", 1, {2e-3}, {{"vs", 1.25}});
@@ -46,7 +61,7 @@ TEST(Cards, ShowContendersBesideUsAndNoTimeForAWrongAnswer) {
   results.timings = {timing("matmul/nt/vit", 1, {1e-3}, {{"GFLOP/s", 80}}), theirs, wrong};
   const std::string text = kernel_cards(results);
   EXPECT_TRUE(has(text, "vs eigen\n")) << text;
-  EXPECT_TRUE(has(text, "1.00 ms     0 %  80.0 GFLOP/s                   1.25\n")) << text;
+  EXPECT_TRUE(has(text, "1.00 ms     0 %  80.0 GFLOP/s                  1.250\n")) << text;
   EXPECT_TRUE(has(text, "refused\n")) << text;
   EXPECT_TRUE(has(text, "  matmul/nn/vit, 1 thread: output 0: wrong bits\n")) << text;
 }
