@@ -30,7 +30,7 @@ constexpr std::int64_t kBlocksPerThread = 4;
 constexpr std::int64_t kColumnsThatRepay = 128, kRowsThatRepay = 16 * kTileRows;
 constexpr std::int64_t kFewestRows = 4 * kTileRows;
 /// Up to this many rows, copying B costs more than reading it in place.
-constexpr std::int64_t kRowsWithoutCopy = 4 * kTileRows;
+constexpr std::int64_t kRowsWithoutCopy = 10 * kTileRows;
 /// Below this many multiply-adds other threads aren't worth waking.
 constexpr std::int64_t kAloneBelow = 1 << 16;
 
