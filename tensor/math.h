@@ -25,6 +25,16 @@ CHAINLINE_HOST_DEVICE inline T exp(T x) {
   return scaled(one_and_r.high + (one_and_r.low + e.tail), e.exponent);
 }
 
+/// e^x for x <= 0 (or NaN), as a softmax and its kin need it: the bits of exp(x), in 26 operations
+/// instead of 33.
+template <class T>
+CHAINLINE_HOST_DEVICE inline T exp_at_most_one(T x) {
+  using namespace parts;
+  const ExpParts<T> e = exp_parts(at_least(x, pick<T>(-104.0f, -746.0)));
+  const Pair<T> one_and_r = ordered_sum(T{1}, e.r);
+  return scaled_down(one_and_r.high + (one_and_r.low + e.tail), e.exponent);
+}
+
 /// The natural logarithm; -infinity at 0, NaN below. Worst error: f32 0.938, f64 0.75.
 ///
 /// x = 2^k (1 + f); log1p(f) is f + f^2 times a polynomial in f32, and in f64
@@ -72,34 +82,44 @@ CHAINLINE_HOST_DEVICE inline T log(T x) {
   return select(x < T{0}, infinity - infinity, result);
 }
 
-/// 1 / (1 + e^-x). Worst error: f32 0.788, f64 0.76.
-///
-/// With e = e^-|x| it is 1 / (1 + e) for positive and e / (1 + e) for negative arguments; the power
-/// of two in the second numerator is multiplied last, so that small results keep their digits.
+/// sigmoid and tanh have two steps, an exponential and what is made of it, for math_each.h.
 template <class T>
-CHAINLINE_HOST_DEVICE inline T sigmoid(T x) {
+CHAINLINE_HOST_DEVICE inline parts::ExpParts<T> sigmoid_exponential(T x) {
   using namespace parts;
   const T limit = pick<T>(104.0f, 746.0);
-  const ExpParts<T> e = exp_parts(-at_most(absolute(x), limit));
+  return exp_parts(-at_most(absolute(x), limit));
+}
+template <class T>
+CHAINLINE_HOST_DEVICE inline T sigmoid_of(T x, const parts::ExpParts<T>& e) {
+  using namespace parts;
   const Pair<T> m = significand(e);
   const T scale = held_scale<T>(e.exponent);
   Pair<T> denominator = ordered_sum(T{1}, scale * m.high);
   denominator.low += scale * m.low;
   const bool negative = x < T{0};
   const Pair<T> numerator = {select(negative, m.high, T{1}), select(negative, m.low, T{0})};
-  return scaled(quotient(numerator, denominator),
-                e.exponent & (Bits<T>{0} - static_cast<Bits<T>>(negative)));
+  return scaled_down(quotient(numerator, denominator),
+                     e.exponent & (Bits<T>{0} - static_cast<Bits<T>>(negative)));
 }
 
-/// The hyperbolic tangent. Worst error: f32 0.752, f64 0.70.
+/// 1 / (1 + e^-x). Worst error: f32 0.788, f64 0.76.
 ///
-/// (1 - e) / (1 + e) with e = e^(-2|x|) = S (1 + s), S a power of two: 1 - e = (1 - S) - S s has no
-/// cancellation, for S is 1 where x is small.
+/// With e = e^-|x| it is 1 / (1 + e) for positive and e / (1 + e) for negative arguments; the power
+/// of two in the second numerator is multiplied last, so that small results keep their digits.
 template <class T>
-CHAINLINE_HOST_DEVICE inline T tanh(T x) {
+CHAINLINE_HOST_DEVICE inline T sigmoid(T x) {
+  return sigmoid_of(x, sigmoid_exponential(x));
+}
+
+template <class T>
+CHAINLINE_HOST_DEVICE inline parts::ExpParts<T> tanh_exponential(T x) {
   using namespace parts;
   const T limit = pick<T>(10.0f, 22.0);
-  const ExpParts<T> e = exp_parts(T{-2} * at_most(absolute(x), limit));
+  return exp_parts(T{-2} * at_most(absolute(x), limit));
+}
+template <class T>
+CHAINLINE_HOST_DEVICE inline T tanh_of(T x, const parts::ExpParts<T>& e) {
+  using namespace parts;
   const T scale = held_scale<T>(e.exponent);
   const Pair<T> s = ordered_sum(e.r, e.tail);
   const Pair<T> one_less = ordered_sum(T{-1}, scale);
@@ -109,6 +129,15 @@ CHAINLINE_HOST_DEVICE inline T tanh(T x) {
   Pair<T> denominator = ordered_sum(one_more.high, scale * s.high);
   denominator.low += std::fma(scale, s.low, one_more.low);
   return with_sign_of(absolute(quotient(numerator, denominator)), x);
+}
+
+/// The hyperbolic tangent. Worst error: f32 0.752, f64 0.70.
+///
+/// (1 - e) / (1 + e) with e = e^(-2|x|) = S (1 + s), S a power of two: 1 - e = (1 - S) - S s has no
+/// cancellation, for S is 1 where x is small.
+template <class T>
+CHAINLINE_HOST_DEVICE inline T tanh(T x) {
+  return tanh_of(x, tanh_exponential(x));
 }
 
 /// The error function, 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x. Worst error:
@@ -169,24 +198,27 @@ CHAINLINE_HOST_DEVICE inline T rsqrt(T x) {
   return result * select(small, power_of_two<T>(lift), T{1});
 }
 
-/// The sine of x in radians. Worst error: f32 0.501, f64 0.75.
-CHAINLINE_HOST_DEVICE inline double sin(double x) {
-  const parts::Reduced r = parts::reduce_by_half_pi(parts::absolute(x));
-  const double value =
-      parts::select((r.quadrant & 1) != 0, parts::cos_near_zero(r), parts::sin_near_zero(r));
-  const std::uint64_t flip = std::uint64_t{r.quadrant >> 1 & 1} << 63;
-  return parts::from_bits<double>(parts::bits_of(value) ^ flip ^
-                                  (parts::bits_of(x) & std::uint64_t{1} << 63));
+/// The sine and the cosine of x in radians, which have most of their work in common.
+struct SineCosine {
+  double sine, cosine;
+};
+CHAINLINE_HOST_DEVICE inline SineCosine sine_cosine(double x) {
+  using namespace parts;
+  const Reduced r = reduce_by_half_pi(absolute(x));
+  const double s = sin_near_zero(r), c = cos_near_zero(r);
+  const bool odd = (r.quadrant & 1) != 0;
+  const std::uint64_t flip_sine =
+      (std::uint64_t{r.quadrant >> 1 & 1} << 63) ^ (bits_of(x) & std::uint64_t{1} << 63);
+  const std::uint64_t flip_cosine = std::uint64_t{(r.quadrant + 1) >> 1 & 1} << 63;
+  return {from_bits<double>(bits_of(select(odd, c, s)) ^ flip_sine),
+          from_bits<double>(bits_of(select(odd, s, c)) ^ flip_cosine)};
 }
 
+/// The sine of x in radians. Worst error: f32 0.501, f64 0.75.
+CHAINLINE_HOST_DEVICE inline double sin(double x) { return sine_cosine(x).sine; }
+
 /// The cosine of x in radians. Worst error: f32 0.501, f64 0.79.
-CHAINLINE_HOST_DEVICE inline double cos(double x) {
-  const parts::Reduced r = parts::reduce_by_half_pi(parts::absolute(x));
-  const double value =
-      parts::select((r.quadrant & 1) != 0, parts::sin_near_zero(r), parts::cos_near_zero(r));
-  const std::uint64_t flip = std::uint64_t{(r.quadrant + 1) >> 1 & 1} << 63;
-  return parts::from_bits<double>(parts::bits_of(value) ^ flip);
-}
+CHAINLINE_HOST_DEVICE inline double cos(double x) { return sine_cosine(x).cosine; }
 
 /// In f32 sine and cosine are those of f64, rounded: about twice the cost of a polynomial in f32,
 /// for one argument reduction that serves both types. The hot user, rope, keeps its table.

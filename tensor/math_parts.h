@@ -143,6 +143,14 @@ CHAINLINE_HOST_DEVICE inline T scaled(T x, Bits<T> exponent) {
   return x * power_of_two<T>(half) * power_of_two<T>(exponent - half);
 }
 
+/// The same for exponents up to 0 and x near 1, where the second factor can be one and the same: the
+/// first product is exact for every such exponent, so this rounds in the second only, too.
+template <class T>
+CHAINLINE_HOST_DEVICE inline T scaled_down(T x, Bits<T> exponent) {
+  constexpr Bits<T> lift = kIsFloat<T> ? 64 : 512;
+  return x * power_of_two<T>(exponent + lift) * power_of_two<T>(Bits<T>{0} - lift);
+}
+
 /// e^x = 2^exponent (1 + r + tail), |r| <= ln(2) / 2, with |tail| < 0.07 and an error of the sum of
 /// about 2^-29 (f32) or 2^-60 (f64) of max(|r|, tail).
 template <class T>

@@ -151,6 +151,23 @@ TEST(MathExhaustive, Exp) {
       [](double x) { return std::exp(x); });
 }
 
+TEST(MathExhaustive, ExpAtMostOneHasTheBitsOfExpUpToZero) {
+  std::uint64_t wrong = 0;
+  for (std::uint64_t first = 0; first < kPositive; first += kBlock) {
+    std::uint32_t block_wrong = 0;
+    const auto base = static_cast<std::uint32_t>(first) | 0x80000000u;
+    for (std::uint32_t i = 0; i < kBlock; ++i) {
+      const auto x = std::bit_cast<float>(base + i);  // -0 to -infinity, then NaNs
+      const float y = math::exp_at_most_one(x), expected = math::exp(x);
+      const bool same = std::bit_cast<std::uint32_t>(y) == std::bit_cast<std::uint32_t>(expected);
+      block_wrong += !(same | ((y != y) & (expected != expected)));
+    }
+    wrong += block_wrong;
+  }
+  EXPECT_EQ(wrong, 0u);
+  EXPECT_EQ(math::exp_at_most_one(0.0f), 1.0f);
+}
+
 TEST(MathExhaustive, Log) {
   expect_exhaustively(
       "log", 0.938, kAll, [](auto x) { return math::log(x); },

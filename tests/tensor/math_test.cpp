@@ -151,6 +151,18 @@ TEST(Math, ExpRoundsIntoTheSubnormalsAndOutOfThem) {
   EXPECT_TRUE(std::isnan(math::exp(kNaN)));
 }
 
+TEST(Math, ExpAtMostOneHasTheBitsOfExpInF64) {
+  std::mt19937_64 random(5);
+  std::uniform_real_distribution<double> down_to_zero(-750, 0);
+  for (int i = 0; i < 200000; ++i) {
+    const double x = down_to_zero(random);
+    ASSERT_EQ(math::exp_at_most_one(x), math::exp(x)) << x;
+  }
+  EXPECT_EQ(math::exp_at_most_one(-kInfinity), 0);
+  EXPECT_EQ(math::exp_at_most_one(0.0), 1);
+  EXPECT_TRUE(std::isnan(math::exp_at_most_one(kNaN)));
+}
+
 // Shared code or not: a lane of a vector loop and a single call take the same operations.
 template <class T, class F>
 void expect_lanes_equal_single_calls(F function) {
