@@ -37,16 +37,35 @@ class Walk {
   std::int64_t inner() const { return sizes_[last()]; }
   const std::array<std::int64_t, N>& inner_strides() const { return strides_[last()]; }
 
-  /// The offsets at which row r (an index into all but the innermost dimension) starts.
-  std::array<std::int64_t, N> row(std::int64_t r) const {
+  /// A row: indices into all but the innermost dimension, and the offsets at which it starts.
+  struct Row {
+    std::array<std::int64_t, kMaxRank> index{};
     std::array<std::int64_t, N> offsets{};
+  };
+
+  /// Row number r. It takes divisions; next_row() does not.
+  Row row_number(std::int64_t r) const {
+    Row row;
     for (std::int64_t d = rank_ - 2; d >= 0; --d) {
       const auto at = static_cast<std::size_t>(d);
-      const std::int64_t i = r % sizes_[at];
+      row.index[at] = r % sizes_[at];
       r /= sizes_[at];
-      for (std::size_t k = 0; k < N; ++k) offsets[k] += i * strides_[at][k];
+      for (std::size_t k = 0; k < N; ++k) row.offsets[k] += row.index[at] * strides_[at][k];
     }
-    return offsets;
+    return row;
+  }
+  std::array<std::int64_t, N> row(std::int64_t r) const { return row_number(r).offsets; }
+
+  /// Moves on to the row behind it; behind the last comes the first.
+  void next_row(Row& row) const {
+    for (std::int64_t d = rank_ - 2; d >= 0; --d) {
+      const auto at = static_cast<std::size_t>(d);
+      const bool last = ++row.index[at] == sizes_[at];
+      const std::int64_t steps = last ? 1 - sizes_[at] : 1;
+      for (std::size_t k = 0; k < N; ++k) row.offsets[k] += steps * strides_[at][k];
+      if (!last) return;
+      row.index[at] = 0;
+    }
   }
 
  private:
@@ -64,10 +83,15 @@ class Walk {
   std::int64_t rank_ = 0;
 };
 
-namespace detail {
+/// Runs body(begin, end) over n independent elements, in chunks that are large enough to hide the
+/// hand-over to a thread and small enough to share.
+template <class F>
+void parallel_elements(std::int64_t n, const F& body) {
+  constexpr std::int64_t kElementsPerChunk = 16384;
+  parallel_for(n, kElementsPerChunk, body);
+}
 
-/// Elements a thread takes at a time: large enough to hide the hand-over, small enough to share.
-inline constexpr std::int64_t kElementsPerChunk = 16384;
+namespace detail {
 
 /// f is taken by value: were it a reference, writing `out` could change what f has captured, and
 /// the compiler could not vectorize the loop.
@@ -97,17 +121,20 @@ void map(Tensor& out, const F& f, const Tensors&... in) {
   const std::int64_t inner = walk.inner();
   Out* const to = out.mutable_data<Out>();
   const std::tuple<const In*...> from{in.template data<In>()...};
-  parallel_for(out.numel(), detail::kElementsPerChunk, [&](std::int64_t begin, std::int64_t end) {
+  parallel_elements(out.numel(), [&](std::int64_t begin, std::int64_t end) {
+    auto row = walk.row_number(begin / inner);
+    std::int64_t column = begin % inner;
     while (begin < end) {
-      const std::int64_t r = begin / inner, column = begin % inner;
       const std::int64_t n = std::min(inner - column, end - begin);
-      const auto offsets = walk.row(r);
       const auto rows = [&]<std::size_t... I>(std::index_sequence<I...>) {
-        return std::tuple<const In*...>{(std::get<I>(from) + offsets[I] + column * strides[I])...};
+        return std::tuple<const In*...>{
+            (std::get<I>(from) + row.offsets[I] + column * strides[I])...};
       }
       (std::make_index_sequence<N>());
       detail::map_row<Out, In...>(n, to + begin, rows, strides, f, std::make_index_sequence<N>());
       begin += n;
+      column = 0;
+      walk.next_row(row);
     }
   });
 }
