@@ -21,7 +21,7 @@ T shift_of(const T* x, std::int64_t C) {
 template <class T>
 void softmax_row(const T* x, std::int64_t C, T* y) {
   const T shift = shift_of(x, C);
-  for (std::int64_t c = 0; c < C; ++c) y[c] = math::exp(x[c] - shift);
+  for (std::int64_t c = 0; c < C; ++c) y[c] = math::exp_at_most_one(x[c] - shift);
   const T sum = row_sum<T>(C, [=](std::int64_t c) { return y[c]; });
   if (sum == 0) return;  // every entry is -inf, every y is 0
   for (std::int64_t c = 0; c < C; ++c) y[c] /= sum;
@@ -30,7 +30,7 @@ void softmax_row(const T* x, std::int64_t C, T* y) {
 template <class T>
 void log_softmax_row(const T* x, std::int64_t C, T* y) {
   const T shift = shift_of(x, C);
-  const T sum = row_sum<T>(C, [=](std::int64_t c) { return math::exp(x[c] - shift); });
+  const T sum = row_sum<T>(C, [=](std::int64_t c) { return math::exp_at_most_one(x[c] - shift); });
   const T log_sum = sum == 0 ? T(0) : math::log(sum);
   for (std::int64_t c = 0; c < C; ++c) y[c] = (x[c] - shift) - log_sum;
 }
@@ -82,7 +82,7 @@ void log_softmax_backward(const Tensor& grad_y, const Tensor& y, Tensor& dx) {
       const T *g = pg + r * C, *p = py + r * C;
       const T sum = row_sum<T>(C, [=](std::int64_t c) { return g[c]; });
       T* d = pdx + r * C;
-      for (std::int64_t c = 0; c < C; ++c) d[c] = g[c] - math::exp(p[c]) * sum;
+      for (std::int64_t c = 0; c < C; ++c) d[c] = g[c] - math::exp_at_most_one(p[c]) * sum;
     });
   });
 }
