@@ -1,5 +1,6 @@
 #include "tensor/ops/rope.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "tensor/math.h"
@@ -8,7 +9,8 @@
 namespace chainline::cpu::CHAINLINE_ISA {
 namespace {
 
-/// cos and sin of the angles of every position: D/2 cosines, then D/2 sines, for each.
+/// cos and sin of the angles of every position: D/2 cosines, then D/2 sines, for each. All heads of
+/// a token share them.
 template <class T>
 std::vector<T> rotations(const Tensor& positions, double theta, bool backwards, std::int64_t D) {
   const std::int64_t* p = positions.data<std::int64_t>();
@@ -24,9 +26,9 @@ std::vector<T> rotations(const Tensor& positions, double theta, bool backwards, 
     T* row = table.data() + r * D;
     for (std::int64_t i = 0; i < half; ++i) {
       const double angle = static_cast<double>(p[r]) * frequencies[static_cast<std::size_t>(i)];
-      const double sine = math::sin(angle);
-      row[i] = static_cast<T>(math::cos(angle));
-      row[i + half] = static_cast<T>(backwards ? -sine : sine);
+      const math::SineCosine at = math::sine_cosine(angle);
+      row[i] = static_cast<T>(at.cosine);
+      row[i + half] = static_cast<T>(backwards ? -at.sine : at.sine);
     }
   });
   return table;
@@ -44,16 +46,22 @@ void rotate(const T* x, const T* rotation, std::int64_t half, T* y) {
 
 }  // namespace
 
+// The kernel goes from token to token, as x and y lie in memory when x comes from a linear layer.
 void rope(const Tensor& x, const Tensor& positions, double theta, bool backwards, Tensor& y) {
-  const std::int64_t H = x.shape()[1], t_count = x.shape()[2], D = x.shape()[3];
+  const std::int64_t H = x.shape()[1], tokens = x.shape()[2], D = x.shape()[3];
+  const Strides from = x.strides(), to = y.strides();
   const bool shared = positions.rank() == 1;
   visit_floating(x.dtype(), "rope", [&]<class T>(Type<T>) {
     const std::vector<T> table = rotations<T>(positions, theta, backwards, D);
     const T *px = x.data<T>(), *rotation = table.data();
     T* py = y.mutable_data<T>();
-    parallel_rows({x.numel() / D, D}, [=](std::int64_t r) {
-      const std::int64_t t = r % t_count, b = r / t_count / H;
-      rotate(px + r * D, rotation + (shared ? t : b * t_count + t) * D, D / 2, py + r * D);
+    parallel_rows({x.shape()[0] * tokens, std::max<std::int64_t>(1, H * D)}, [=](std::int64_t r) {
+      const std::int64_t b = r / tokens, t = r % tokens;
+      const T* of_token = rotation + (shared ? t : r) * D;
+      for (std::int64_t h = 0; h < H; ++h) {
+        rotate(px + b * from[0] + h * from[1] + t * from[2], of_token, D / 2,
+               py + b * to[0] + h * to[1] + t * to[2]);
+      }
     });
   });
 }
@@ -76,8 +84,11 @@ Tensor rotated(const Tensor& x, const Tensor& positions, double theta, bool back
   check<DeviceError>(positions.device() == x.device(), op, ": positions: expected device ",
                      x.device(), ", got ", positions.device());
   check<ValueError>(theta > 0, op, ": theta: expected a number above 0, got ", theta);
-  Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
-  kernel::rope(x.device(), x.contiguous(), positions.contiguous(), theta, backwards, y);
+  // In memory as (B, T, H, D): what linear layers give and, for the gradient, take, without a copy.
+  const Shape& s = x.shape();
+  Tensor y = Tensor::empty({s[0], s[2], s[1], s[3]}, x.dtype(), x.device()).transpose(1, 2);
+  kernel::rope(x.device(), x.strides()[3] == 1 ? x : x.contiguous(), positions.contiguous(), theta,
+               backwards, y);
   return y;
 }
 

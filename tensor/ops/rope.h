@@ -16,7 +16,7 @@ namespace chainline::ops {
 /// checkpoint's query and key rows are ordered for it. Angles, sines and cosines are computed in
 /// f64, once for each position and pair, and then converted.
 ///
-/// Shapes   x (B, H, T, D); positions (T) or (B, T)  ->  y (B, H, T, D)
+/// Shapes   x (B, H, T, D); positions (T) or (B, T)  ->  y (B, H, T, D), in memory as (B, T, H, D)
 /// DTypes   x f32 or f64; positions i64
 /// Errors   ShapeError when x is not (B, H, T, D) with an even D, or positions do not fit it;
 ///          DTypeError, DeviceError for positions; ValueError when theta is not above 0
@@ -29,6 +29,7 @@ Tensor rope_backward(const Tensor& grad_y, const Tensor& positions, double theta
 
 }  // namespace chainline::ops
 
-/// Rotates by the angles, or by minus the angles when `backwards`.
+/// Rotates by the angles, or by minus the angles when `backwards`. The components of a head lie one
+/// behind the other in x and y; their other strides are any.
 CHAINLINE_KERNEL(rope, void(const Tensor& x, const Tensor& positions, double theta, bool backwards,
                             Tensor& y));

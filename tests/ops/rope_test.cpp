@@ -66,7 +66,8 @@ TEST(Rope, IsItsFormulaForSharedAndOwnPositions) {
 }
 
 TEST(Rope, TakesOneTokenOneHeadAndNoTokens) {
-  for (const Shape& shape : {Shape{1, 1, 1, 2}, Shape{1, 1, 3, 2}, Shape{2, 1, 0, 4}}) {
+  for (const Shape& shape :
+       {Shape{1, 1, 1, 2}, Shape{1, 1, 3, 2}, Shape{2, 1, 0, 4}, Shape{2, 0, 3, 4}}) {
     const Tensor x = randn(shape, 1), p = Tensor::arange(shape[2], DType::i64);
     const Tensor y = ops::rope(x, p, kTheta);
     if (x.numel() > 0) {
@@ -84,8 +85,12 @@ TEST(Rope, MakesProductsDependOnTheDistanceOnly) {
 }
 
 TEST(Rope, ReadsStridedOperands) {
-  const Tensor x = randn({2, 5, 3, 8}, 1).transpose(1, 2), p = Tensor::arange(5, DType::i64);
-  EXPECT_TRUE(same_bits(ops::rope(x, p, kTheta), ops::rope(x.contiguous(), p, kTheta)));
+  const Tensor p = Tensor::arange(5, DType::i64);
+  for (const Tensor& x :
+       {randn({2, 5, 3, 8}, 1).transpose(1, 2), randn({2, 3, 8, 5}, 1).transpose(2, 3),
+        randn({2, 1, 5, 8}, 1).broadcast_to({2, 3, 5, 8})}) {
+    EXPECT_TRUE(same_bits(ops::rope(x, p, kTheta), ops::rope(x.contiguous(), p, kTheta)));
+  }
 }
 
 TEST(Rope, HasTheGradientsOfCentralDifferences) {
