@@ -64,6 +64,25 @@ inline T row_sum(std::int64_t n, const F& f) {
   return detail::row_reduce<T>(n, T(0), f, [](auto& a, const auto& b) { a += b; });
 }
 
+/// Two sums over the same row, each as row_sum gives it, in one pass over its numbers.
+template <class T, class F, class G>
+inline std::array<T, 2> row_sums(std::int64_t n, const F& f, const G& g) {
+  std::array<T, kRowLanes> first{}, second{};
+  std::int64_t i = 0;
+  for (; i + kRowLanes <= n; i += kRowLanes) {
+    for (std::int64_t l = 0; l < kRowLanes; ++l) {
+      first.data()[l] += f(i + l);
+      second.data()[l] += g(i + l);
+    }
+  }
+  for (std::int64_t l = 0; i + l < n; ++l) {
+    first.data()[l] += f(i + l);
+    second.data()[l] += g(i + l);
+  }
+  const auto add = [](auto& a, const auto& b) { a += b; };
+  return {detail::fold_lanes(first.data(), add), detail::fold_lanes(second.data(), add)};
+}
+
 /// The largest of f(0), ..., f(n - 1), in the same lanes; -inf for n = 0. NaNs are passed over: a
 /// caller that subtracts the maximum and sums meets them there.
 template <class T, class F>

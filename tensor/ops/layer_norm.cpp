@@ -23,14 +23,21 @@ void layer_norm_row(const T* x, const T* weight, const T* bias, T eps, std::int6
   rstd = s;
 }
 
+/// Writes dx and adds the row's terms to dweight and dbias while its numbers are at hand. Without
+/// __restrict the compiler would have to compare more addresses than it is willing to.
 template <class T>
 void layer_norm_backward_row(const T* grad_y, const T* x, const T* weight, T mean, T rstd,
-                             std::int64_t C, T* dx) {
+                             std::int64_t C, T* __restrict dx, T* __restrict dweight,
+                             T* __restrict dbias) {
   const auto d = [=](std::int64_t c) { return grad_y[c] * weight[c]; };
   const auto n = [=](std::int64_t c) { return (x[c] - mean) * rstd; };
-  const T mean_d = row_sum<T>(C, d) / static_cast<T>(C);
-  const T mean_dn = row_sum<T>(C, [=](std::int64_t c) { return d(c) * n(c); }) / static_cast<T>(C);
-  for (std::int64_t c = 0; c < C; ++c) dx[c] = rstd * (d(c) - mean_d - n(c) * mean_dn);
+  const auto [sum_d, sum_dn] = row_sums<T>(C, d, [=](std::int64_t c) { return d(c) * n(c); });
+  const T mean_d = sum_d / static_cast<T>(C), mean_dn = sum_dn / static_cast<T>(C);
+  for (std::int64_t c = 0; c < C; ++c) {
+    dx[c] = rstd * (d(c) - mean_d - n(c) * mean_dn);
+    dweight[c] += grad_y[c] * n(c);
+    dbias[c] += grad_y[c];
+  }
 }
 
 }  // namespace
@@ -52,19 +59,15 @@ void layer_norm_backward(const Tensor& grad_y, const Tensor& x, const Tensor& we
                          const Tensor& mean, const Tensor& rstd, Tensor& dx, Tensor& dweight,
                          Tensor& dbias) {
   const std::int64_t C = x.shape()[-1];
-  const Rows rows{mean.numel(), C};
   visit_floating(x.dtype(), "layer_norm_backward", [&]<class T>(Type<T>) {
     const T *pg = grad_y.data<T>(), *px = x.data<T>(), *pw = weight.data<T>();
     const T *pm = mean.data<T>(), *ps = rstd.data<T>();
     T* pdx = dx.mutable_data<T>();
-    parallel_rows(rows, [=](std::int64_t r) {
-      layer_norm_backward_row(pg + r * C, px + r * C, pw, pm[r], ps[r], C, pdx + r * C);
+    const std::array<Tensor*, 2> totals{&dweight, &dbias};
+    for_rows_with_column_sums<T>(totals, x.shape(), [=](std::int64_t r, const auto& sums) {
+      layer_norm_backward_row(pg + r * C, px + r * C, pw, pm[r], ps[r], C, pdx + r * C, sums[0],
+                              sums[1]);
     });
-    add_column_sums<T>(dweight, x.shape(), [=](std::int64_t r, std::int64_t c) {
-      return pg[r * C + c] * ((px[r * C + c] - pm[r]) * ps[r]);
-    });
-    add_column_sums<T>(dbias, x.shape(),
-                       [=](std::int64_t r, std::int64_t c) { return pg[r * C + c]; });
   });
 }
 

@@ -18,13 +18,17 @@ void rms_norm_row(const T* x, const T* weight, T eps, std::int64_t C, T* y, T& r
   rstd = s;
 }
 
+/// Writes dx and adds the row's terms to dweight while its numbers are at hand.
 template <class T>
 void rms_norm_backward_row(const T* grad_y, const T* x, const T* weight, T rstd, std::int64_t C,
-                           T* dx) {
+                           T* __restrict dx, T* __restrict dweight) {
   const auto d = [=](std::int64_t c) { return grad_y[c] * weight[c]; };
   const auto n = [=](std::int64_t c) { return x[c] * rstd; };
   const T mean_dn = row_sum<T>(C, [=](std::int64_t c) { return d(c) * n(c); }) / static_cast<T>(C);
-  for (std::int64_t c = 0; c < C; ++c) dx[c] = rstd * (d(c) - n(c) * mean_dn);
+  for (std::int64_t c = 0; c < C; ++c) {
+    dx[c] = rstd * (d(c) - n(c) * mean_dn);
+    dweight[c] += grad_y[c] * n(c);
+  }
 }
 
 }  // namespace
@@ -44,16 +48,13 @@ void rms_norm(const Tensor& x, const Tensor& weight, double eps, Tensor& y, Tens
 void rms_norm_backward(const Tensor& grad_y, const Tensor& x, const Tensor& weight,
                        const Tensor& rstd, Tensor& dx, Tensor& dweight) {
   const std::int64_t C = x.shape()[-1];
-  const Rows rows{rstd.numel(), C};
   visit_floating(x.dtype(), "rms_norm_backward", [&]<class T>(Type<T>) {
     const T *pg = grad_y.data<T>(), *px = x.data<T>(), *pw = weight.data<T>();
     const T* ps = rstd.data<T>();
     T* pdx = dx.mutable_data<T>();
-    parallel_rows(rows, [=](std::int64_t r) {
-      rms_norm_backward_row(pg + r * C, px + r * C, pw, ps[r], C, pdx + r * C);
-    });
-    add_column_sums<T>(dweight, x.shape(), [=](std::int64_t r, std::int64_t c) {
-      return pg[r * C + c] * (px[r * C + c] * ps[r]);
+    const std::array<Tensor*, 1> totals{&dweight};
+    for_rows_with_column_sums<T>(totals, x.shape(), [=](std::int64_t r, const auto& sums) {
+      rms_norm_backward_row(pg + r * C, px + r * C, pw, ps[r], C, pdx + r * C, sums[0]);
     });
   });
 }

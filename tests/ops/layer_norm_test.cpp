@@ -164,6 +164,21 @@ TEST(LayerNorm, PerSampleGradientsAreThoseOfLoneSamplesAndFoldToTheBatch) {
   EXPECT_TRUE(same_bits(sum, batch.gradients(0, 7).dweight));
 }
 
+// More samples than have their sums kept at a time; the gradient of a lone row's bias is grad_y.
+TEST(LayerNorm, KeepsTheGradientsOfManySamplesApart) {
+  const Tensor x = randn({700, 150}, 1), weight = randn({150}, 2), grad_y = randn({700, 150}, 3);
+  const ops::LayerNormResult out = ops::layer_norm(x, weight, weight, kEps);
+  const SampleSum apart{.into = {}, .per_sample = true};
+  EXPECT_TRUE(same_bits(
+      ops::layer_norm_backward(grad_y, x, weight, out.mean, out.rstd, apart, apart).dbias, grad_y));
+  Tensor sum = Tensor::zeros({150}, DType::f64);
+  for (std::int64_t i = 0; i < grad_y.numel(); ++i) {
+    sum.mutable_data<double>()[i % 150] += grad_y.data<double>()[i];
+  }
+  EXPECT_TRUE(
+      same_bits(ops::layer_norm_backward(grad_y, x, weight, out.mean, out.rstd).dbias, sum));
+}
+
 TEST(LayerNorm, GivesTheSameBitsForAnyNumberOfThreads) {
   test::expect_same_bits_for_any_threads([] {
     const Tensor x = randn({300, 150}, 1, DType::f32), weight = randn({150}, 2, DType::f32);
