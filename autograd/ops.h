@@ -133,6 +133,11 @@ Variable rope_composed(const Variable& x, const Tensor& positions, double theta)
 /// The loss of each sample, (B): the sum over its labelled tokens of -log softmax(logits)[target].
 Variable cross_entropy(const Variable& logits, const Tensor& targets,
                        const ops::CrossEntropyOptions& options);
+/// The same for a loss whose gradient is known to be grad_loss, (B), as the factors of
+/// ops::cross_entropy_scale are: its gradient is computed in the same pass over the logits. Should
+/// another one arrive, it is computed then.
+Variable cross_entropy(const Variable& logits, const Tensor& targets,
+                       const ops::CrossEntropyOptions& options, const Tensor& grad_loss);
 Variable cross_entropy_composed(const Variable& logits, const Tensor& targets,
                                 const ops::CrossEntropyOptions& options);
 

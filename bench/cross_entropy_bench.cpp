@@ -50,6 +50,14 @@ const Suite cross_entropy_suite([] {
            return Tensors{ops::cross_entropy_backward(b.rows[3], b.rows[0], b.rows[1], b.rows[2])};
          },
          [=](const Batch& b) { return gradients_of(composed, {b.rows[0]}, b.rows[3]); }});
+    // As a training step does it: the loss and dlogits in one pass.
+    add_with_copies(
+        {std::string("cross_entropy/with_gradient/") + l.name, read + written, inputs,
+         [](const Batch& b) {
+           return Tensors{
+               ops::cross_entropy_with_gradient(b.rows[0], b.rows[1], b.rows[3]).dlogits};
+         },
+         [=](const Batch& b) { return gradients_of(composed, {b.rows[0]}, b.rows[3]); }});
   }
 });
 

@@ -63,10 +63,12 @@ struct CrossEntropyRule final : Node {
   Tensor targets;
   std::string_view name() const override { return "cross_entropy"; }
   Variables backward(const Variables& grad_outputs, const Needs&) const override {
-    const auto s = saved<2>();
+    const Variables s = saved_list();  // two; or four with a grad_loss foreseen and its dlogits
     const Variable &grad_loss = grad_outputs[0], &logits = s[0], &lse = s[1];
-    const Tensor dlogits = ops::cross_entropy_backward(grad_loss.value(), logits.value(), targets,
-                                                       lse.value(), options);
+    const bool foreseen = s.size() == 4 && same_bits(grad_loss.value(), s[2].value());
+    const Tensor dlogits = foreseen ? s[3].value()
+                                    : ops::cross_entropy_backward(grad_loss.value(), logits.value(),
+                                                                  targets, lse.value(), options);
     const auto fill = [&](CrossEntropyBackwardRule& rule) {
       rule.options = options;
       rule.targets = targets;
@@ -89,6 +91,22 @@ Variable cross_entropy(const Variable& logits, const Tensor& targets,
     rule.save("lse", out.lse);
   };
   return record<CrossEntropyRule>({logits}, {out.loss}, fill)[0];
+}
+
+Variable cross_entropy(const Variable& logits, const Tensor& targets,
+                       const ops::CrossEntropyOptions& options, const Tensor& grad_loss) {
+  if (!logits.requires_grad() || !recording()) return cross_entropy(logits, targets, options);
+  const ops::CrossEntropyWithGradient out =
+      ops::cross_entropy_with_gradient(logits.value(), targets, grad_loss, options);
+  const auto fill = [&](CrossEntropyRule& rule) {
+    rule.options = options;
+    rule.targets = targets;
+    rule.save("logits", logits);
+    rule.save("lse", out.result.lse);
+    rule.save("grad_loss", grad_loss);
+    rule.save("dlogits", out.dlogits);
+  };
+  return record<CrossEntropyRule>({logits}, {out.result.loss}, fill)[0];
 }
 
 Variable cross_entropy_composed(const Variable& logits, const Tensor& targets,

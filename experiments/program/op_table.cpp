@@ -117,6 +117,8 @@ std::vector<OpRow> op_table() {
         "Compare.KnowsFiniteNumbers");
   t.add("ops/cross_entropy.h", {cross_entropy, cross_entropy_backward}, {"cross_entropy"},
         "CrossEntropy.GivesASampleTheSameBitsInEveryBatch");
+  t.add("ops/cross_entropy.h", {cross_entropy}, {"cross_entropy_with_gradient"},
+        "CrossEntropy.GivesWithItsGradientTheBitsOfTheTwo");
   t.add("ops/cross_entropy.h", {cross_entropy_scale}, {"cross_entropy_scale"},
         "CrossEntropyScale.MakesTheThreeKindsOfMeans");
   t.add("ops/cumsum.h", {cumsum}, {"cumsum"}, "Cumsum.IsOneChainFromPlusZero");

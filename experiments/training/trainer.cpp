@@ -43,9 +43,10 @@ BatchLoss loss_of(const nn::Mllm& model, const Samples& samples,
   for (const std::int64_t s : chosen) counts.push_back(samples.labelled(s));
   ops::CrossEntropyOptions options;
   options.ignore_index = config.ignore_index;
-  const Variable by_sample = cross_entropy(out.logits, plan.labels, options);
   const Tensor scale = ops::cross_entropy_scale(normalization, Tensor::from(counts, {text.rows}),
-                                                batch_tokens, batch_samples, by_sample.dtype());
+                                                batch_tokens, batch_samples, out.logits.dtype());
+  // The loss below hands each sample's factor on, as its gradient.
+  const Variable by_sample = cross_entropy(out.logits, plan.labels, options, scale);
   const Variable scaled = by_sample * Variable(scale);
   return {sum(scaled, {0}), scaled.value().to(DType::f64).to_vector<double>()};
 }

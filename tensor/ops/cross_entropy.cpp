@@ -23,6 +23,20 @@ T token_loss(const T* x, std::int64_t target, T smoothing, std::int64_t V, T max
   return (T(1) - smoothing) * loss + smoothing * (log_sum - mean);
 }
 
+/// The gradient of one token's loss, times g.
+template <class T>
+void token_gradient(const T* x, std::int64_t target, std::int64_t ignored, T smoothing,
+                    std::int64_t V, T lse, T g, T* dx) {
+  if (target == ignored) {
+    std::fill_n(dx, V, T(0));
+    return;
+  }
+  const T everywhere = smoothing / static_cast<T>(V);
+  for (std::int64_t v = 0; v < V; ++v) dx[v] = g * (math::exp_at_most_one(x[v] - lse) - everywhere);
+  const T p = math::exp_at_most_one(x[target] - lse);
+  dx[target] = g * ((p - everywhere) - (T(1) - smoothing));
+}
+
 /// Refuses a target that is neither a class nor ignored.
 void check_targets(const Tensor& targets, std::int64_t V, std::int64_t ignored,
                    std::string_view op) {
@@ -58,9 +72,9 @@ void count_labelled(const Tensor& targets, std::int64_t ignored, Tensor& counts)
 
 }  // namespace
 
-void cross_entropy(const Tensor& logits, const Tensor& targets,
+void cross_entropy(const Tensor& logits, const Tensor& targets, const Tensor& grad_loss,
                    const ops::CrossEntropyOptions& options, Tensor& loss, Tensor& counts,
-                   Tensor& lse) {
+                   Tensor& lse, Tensor& dlogits) {
   const std::int64_t V = logits.shape()[-1], samples = counts.numel();
   const std::int64_t tokens = samples == 0 ? 0 : targets.numel() / samples;
   const std::int64_t* target = targets.data<std::int64_t>();
@@ -72,16 +86,30 @@ void cross_entropy(const Tensor& logits, const Tensor& targets,
     std::vector<T> token_losses(static_cast<std::size_t>(targets.numel()));
     T *of_token = token_losses.data(), *plse = lse.mutable_data<T>();
     const T* px = logits.data<T>();
-    parallel_rows({targets.numel(), V}, [=](std::int64_t r) {
+    const T* pg = grad_loss.defined() ? grad_loss.data<T>() : nullptr;
+    T* pdx = dlogits.defined() ? dlogits.mutable_data<T>() : nullptr;
+    const auto token = [=](std::int64_t r) {
       plse[r] = of_token[r] = T(0);
       if (target[r] == ignored) return;
       const T* x = px + r * V;
       const T max = row_max<T>(V, [=](std::int64_t v) { return x[v]; });
-      const T log_sum =
-          math::log(row_sum<T>(V, [=](std::int64_t v) { return math::exp(x[v] - max); }));
+      const T log_sum = math::log(
+          row_sum<T>(V, [=](std::int64_t v) { return math::exp_at_most_one(x[v] - max); }));
       plse[r] = max + log_sum;
       of_token[r] = token_loss(x, target[r], smoothing, V, max, log_sum);
-    });
+    };
+    // First the losses of a chunk, then its gradients: the rows are still in the cache, and no row
+    // waits for its own logarithm.
+    constexpr std::int64_t kElementsPerChunk = 16384;
+    parallel_for(targets.numel(), std::max<std::int64_t>(1, kElementsPerChunk / V),
+                 [=](std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t r = begin; r < end; ++r) token(r);
+                   if (pdx == nullptr) return;
+                   for (std::int64_t r = begin; r < end; ++r) {
+                     token_gradient(px + r * V, target[r], ignored, smoothing, V, plse[r],
+                                    pg[r / tokens], pdx + r * V);
+                   }
+                 });
     T* ploss = loss.mutable_data<T>();
     for (std::int64_t b = 0; b < samples; ++b) {
       ploss[b] = row_sum<T>(tokens, [=](std::int64_t t) { return of_token[b * tokens + t]; });
@@ -99,20 +127,11 @@ void cross_entropy_backward(const Tensor& grad_loss, const Tensor& logits, const
   check_targets(targets, V, ignored, "cross_entropy_backward");
   visit_floating(logits.dtype(), "cross_entropy_backward", [&]<class T>(Type<T>) {
     const auto smoothing = static_cast<T>(options.label_smoothing);
-    const T everywhere = smoothing / static_cast<T>(V);
     const T *pg = grad_loss.data<T>(), *px = logits.data<T>(), *plse = lse.data<T>();
     T* pdx = dlogits.mutable_data<T>();
     parallel_rows({targets.numel(), V}, [=](std::int64_t r) {
-      const T* x = px + r * V;
-      T* dx = pdx + r * V;
-      if (target[r] == ignored) {
-        std::fill_n(dx, V, T(0));
-        return;
-      }
-      const T g = pg[r / tokens], l = plse[r];
-      for (std::int64_t v = 0; v < V; ++v) dx[v] = g * (math::exp(x[v] - l) - everywhere);
-      const T p = math::exp(x[target[r]] - l);
-      dx[target[r]] = g * ((p - everywhere) - (T(1) - smoothing));
+      token_gradient(px + r * V, target[r], ignored, smoothing, V, plse[r], pg[r / tokens],
+                     pdx + r * V);
     });
   });
 }
@@ -159,17 +178,35 @@ void check_cross_entropy(const Tensor& logits, const Tensor& targets,
                     options.label_smoothing);
 }
 
+CrossEntropyResult empty_result(const Tensor& logits, const Tensor& targets) {
+  const Shape samples{logits.shape()[0]};
+  return {Tensor::empty(samples, logits.dtype(), logits.device()),
+          Tensor::empty(samples, DType::i64, logits.device()),
+          Tensor::empty(targets.shape(), logits.dtype(), logits.device())};
+}
+
 }  // namespace
 
 CrossEntropyResult cross_entropy(const Tensor& logits, const Tensor& targets,
                                  const CrossEntropyOptions& options) {
   check_cross_entropy(logits, targets, options, "cross_entropy");
-  const Shape samples{logits.shape()[0]};
-  CrossEntropyResult out{Tensor::empty(samples, logits.dtype(), logits.device()),
-                         Tensor::empty(samples, DType::i64, logits.device()),
-                         Tensor::empty(targets.shape(), logits.dtype(), logits.device())};
-  kernel::cross_entropy(logits.device(), logits.contiguous(), targets.contiguous(), options,
-                        out.loss, out.counts, out.lse);
+  CrossEntropyResult out = empty_result(logits, targets);
+  Tensor no_gradient;
+  kernel::cross_entropy(logits.device(), logits.contiguous(), targets.contiguous(), {}, options,
+                        out.loss, out.counts, out.lse, no_gradient);
+  return out;
+}
+
+CrossEntropyWithGradient cross_entropy_with_gradient(const Tensor& logits, const Tensor& targets,
+                                                     const Tensor& grad_loss,
+                                                     const CrossEntropyOptions& options) {
+  check_cross_entropy(logits, targets, options, "cross_entropy_with_gradient");
+  check_operand(grad_loss, {logits.shape()[0]}, logits, "cross_entropy_with_gradient", "grad_loss");
+  CrossEntropyWithGradient out{empty_result(logits, targets),
+                               Tensor::empty(logits.shape(), logits.dtype(), logits.device())};
+  kernel::cross_entropy(logits.device(), logits.contiguous(), targets.contiguous(),
+                        grad_loss.contiguous(), options, out.result.loss, out.result.counts,
+                        out.result.lse, out.dlogits);
   return out;
 }
 

@@ -57,6 +57,18 @@ CrossEntropyResult cross_entropy(const Tensor& logits, const Tensor& targets,
 Tensor cross_entropy_backward(const Tensor& grad_loss, const Tensor& logits, const Tensor& targets,
                               const Tensor& lse, const CrossEntropyOptions& options = {});
 
+/// Both at once, for a gradient of the loss that is known before the loss is (the factors below):
+/// each row of logits is read once, while it is in a cache, and the softmax is stored nowhere.
+///
+/// Shapes, errors, bits   those of the two
+struct CrossEntropyWithGradient {
+  CrossEntropyResult result;
+  Tensor dlogits;
+};
+CrossEntropyWithGradient cross_entropy_with_gradient(const Tensor& logits, const Tensor& targets,
+                                                     const Tensor& grad_loss,
+                                                     const CrossEntropyOptions& options = {});
+
 /// The factor of each sample's loss in the loss of the whole batch, of which `counts` may be a
 /// part.
 ///
@@ -77,9 +89,11 @@ Tensor cross_entropy_scale(Normalization normalization, const Tensor& counts,
 
 }  // namespace chainline
 
-CHAINLINE_KERNEL(cross_entropy, void(const Tensor& logits, const Tensor& targets,
-                                     const ops::CrossEntropyOptions& options, Tensor& loss,
-                                     Tensor& counts, Tensor& lse));
+/// Writes dlogits too, unless it and grad_loss are undefined.
+CHAINLINE_KERNEL(cross_entropy,
+                 void(const Tensor& logits, const Tensor& targets, const Tensor& grad_loss,
+                      const ops::CrossEntropyOptions& options, Tensor& loss, Tensor& counts,
+                      Tensor& lse, Tensor& dlogits));
 CHAINLINE_KERNEL(cross_entropy_backward,
                  void(const Tensor& grad_loss, const Tensor& logits, const Tensor& targets,
                       const Tensor& lse, const ops::CrossEntropyOptions& options, Tensor& dlogits));

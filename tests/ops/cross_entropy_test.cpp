@@ -129,6 +129,31 @@ TEST(CrossEntropy, HasTheGradientsOfCentralDifferences) {
   }
 }
 
+TEST(CrossEntropy, GivesWithItsGradientTheBitsOfTheTwo) {
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    for (const Shape& shape : {Shape{3, 67, 33}, Shape{5, 129}, Shape{1, 1, 1}}) {
+      const ops::CrossEntropyOptions options{.label_smoothing = 0.1};
+      const Tensor x = randn(shape, 1, dtype), grad = randn({shape[0]}, 2, dtype);
+      const Tensor targets = some_targets(shape.without(-1), shape[-1]);
+      const ops::CrossEntropyResult alone = ops::cross_entropy(x, targets, options);
+      const auto [result, dlogits] = ops::cross_entropy_with_gradient(x, targets, grad, options);
+      EXPECT_TRUE(same_bits(result.loss, alone.loss));
+      EXPECT_TRUE(same_bits(result.counts, alone.counts));
+      EXPECT_TRUE(same_bits(result.lse, alone.lse));
+      EXPECT_TRUE(
+          same_bits(dlogits, ops::cross_entropy_backward(grad, x, targets, alone.lse, options)));
+    }
+  }
+}
+
+TEST(CrossEntropy, RefusesAForeseenGradientThatDoesNotFit) {
+  const Tensor targets = Tensor::zeros({2, 3}, DType::i64);
+  EXPECT_EQ(message_of<ShapeError>([&] {
+              ops::cross_entropy_with_gradient(randn({2, 3, 4}, 1), targets, randn({3}, 2));
+            }),
+            "cross_entropy_with_gradient: grad_loss: expected shape (2), got (3)");
+}
+
 TEST(CrossEntropy, GivesUnlabelledTokensAGradientOfZeroWhateverTheirLogits) {
   const Tensor x = Tensor::full({1, 2, 3}, std::nan(""), DType::f64);
   const Tensor targets = Tensor::from<std::int64_t>({kIgnored, 1}, {1, 2});
