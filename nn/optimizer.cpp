@@ -76,17 +76,20 @@ AdamW::AdamW(std::vector<NamedParameter> parameters, const AdamWOptions& options
 void AdamW::step(const std::vector<Tensor>& gradients, double learning_rate) {
   check_count("adamw", parameters_.size(), gradients.size());
   ++steps_;
+  std::vector<ops::AdamWParameter> moved;
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     if (!gradients[i].defined()) continue;
-    ops::AdamWStep s;
-    s.learning_rate = learning_rate;
-    s.beta1 = options_.beta1;
-    s.beta2 = options_.beta2;
-    s.eps = options_.eps;
-    s.weight_decay = parameters_[i].variable.shape().rank() >= 2 ? options_.weight_decay : 0;
-    s.step = steps_;
-    ops::adamw_step(parameters_[i].variable.mutable_value(), gradients[i], m_[i], v_[i], s);
+    Tensor& value = parameters_[i].variable.mutable_value();
+    moved.push_back({value, gradients[i], m_[i], v_[i], value.rank() >= 2});
   }
+  ops::AdamWStep s;
+  s.learning_rate = learning_rate;
+  s.beta1 = options_.beta1;
+  s.beta2 = options_.beta2;
+  s.eps = options_.eps;
+  s.weight_decay = options_.weight_decay;
+  s.step = steps_;
+  ops::adamw_step(moved, s);
 }
 
 std::vector<NamedState> AdamW::state() const {
@@ -109,17 +112,19 @@ Sgd::Sgd(std::vector<NamedParameter> parameters, const SgdOptions& options)
 void Sgd::step(const std::vector<Tensor>& gradients, double learning_rate) {
   check_count("sgd", parameters_.size(), gradients.size());
   ++steps_;
+  std::vector<ops::SgdParameter> moved;
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     if (!gradients[i].defined()) continue;
-    ops::SgdStep s;
-    s.learning_rate = learning_rate;
-    s.momentum = options_.momentum;
-    s.nesterov = options_.nesterov;
-    s.weight_decay = parameters_[i].variable.shape().rank() >= 2 ? options_.weight_decay : 0;
-    Tensor none;
-    ops::sgd_step(parameters_[i].variable.mutable_value(), gradients[i],
-                  velocity_.empty() ? none : velocity_[i], s);
+    Tensor& value = parameters_[i].variable.mutable_value();
+    moved.push_back(
+        {value, gradients[i], velocity_.empty() ? Tensor() : velocity_[i], value.rank() >= 2});
   }
+  ops::SgdStep s;
+  s.learning_rate = learning_rate;
+  s.momentum = options_.momentum;
+  s.nesterov = options_.nesterov;
+  s.weight_decay = options_.weight_decay;
+  ops::sgd_step(moved, s);
 }
 
 std::vector<NamedState> Sgd::state() const {

@@ -1,56 +1,119 @@
 #include "tensor/ops/optimizer_step.h"
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <vector>
 
+#include "tensor/iterate.h"
 #include "tensor/ops/operand.h"
-#include "tensor/parallel.h"
 
 namespace chainline::cpu::CHAINLINE_ISA {
 namespace {
 
-constexpr std::int64_t kElementsPerChunk = 16384;
+/// Runs body(k, begin, end) over the elements of all tensors, as if they were one: elements
+/// [begin, end) of number k.
+template <class F>
+void parallel_sweep(std::span<const std::int64_t> sizes, const F& body) {
+  std::vector<std::int64_t> ends(sizes.size());
+  std::partial_sum(sizes.begin(), sizes.end(), ends.begin());
+  parallel_elements(ends.empty() ? 0 : ends.back(), [&](std::int64_t at, std::int64_t stop) {
+    auto k =
+        static_cast<std::size_t>(std::upper_bound(ends.begin(), ends.end(), at) - ends.begin());
+    for (; at < stop; at = std::min(stop, ends[k]), ++k) {
+      const std::int64_t start = ends[k] - sizes[k];
+      body(k, at - start, std::min(stop, ends[k]) - start);
+    }
+  });
+}
+
+template <class T>
+struct AdamWPointers {
+  T *param, *m, *v;
+  const T* grad;
+  T decay;
+};
+
+template <class T>
+struct AdamWConstants {
+  T beta1, new1, beta2, new2, rate, root, eps;
+};
+
+/// Elements [begin, end). The constants come by value: were they references, writing the elements
+/// could change them, and the loop would not vectorize.
+template <class T>
+void adamw_elements(std::int64_t begin, std::int64_t end, const AdamWPointers<T> at,
+                    const AdamWConstants<T> k) {
+  for (std::int64_t i = begin; i < end; ++i) {
+    const T g = at.grad[i];
+    const T m = k.beta1 * at.m[i] + k.new1 * g;
+    const T v = k.beta2 * at.v[i] + k.new2 * (g * g);
+    at.param[i] =
+        at.param[i] - (k.rate * m / (std::sqrt(v) * k.root + k.eps) + at.decay * at.param[i]);
+    at.m[i] = m;
+    at.v[i] = v;
+  }
+}
+
+template <class T>
+struct SgdPointers {
+  T *param, *velocity;
+  const T* grad;
+  T decay;
+};
 
 }  // namespace
 
-void adamw_step(Tensor& param, const Tensor& grad, Tensor& m, Tensor& v,
-                const kernel::AdamWFactors& factors) {
-  visit_floating(param.dtype(), "adamw_step", [&]<class T>(Type<T>) {
-    const auto beta1 = static_cast<T>(factors.beta1), new1 = static_cast<T>(factors.new1);
-    const auto beta2 = static_cast<T>(factors.beta2), new2 = static_cast<T>(factors.new2);
-    const auto rate = static_cast<T>(factors.rate), root = static_cast<T>(factors.root);
-    const auto eps = static_cast<T>(factors.eps), decay = static_cast<T>(factors.decay);
-    T *p = param.mutable_data<T>(), *pm = m.mutable_data<T>(), *pv = v.mutable_data<T>();
-    const T* g = grad.data<T>();
-    parallel_for(param.numel(), kElementsPerChunk, [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        const T first = beta1 * pm[i] + new1 * g[i];
-        const T second = beta2 * pv[i] + new2 * (g[i] * g[i]);
-        p[i] = p[i] - (rate * first / (std::sqrt(second) * root + eps) + decay * p[i]);
-        pm[i] = first;
-        pv[i] = second;
-      }
+void adamw_step(std::span<ops::AdamWParameter> parameters, const kernel::AdamWFactors& factors) {
+  visit_floating(parameters[0].param.dtype(), "adamw_step", [&]<class T>(Type<T>) {
+    const AdamWConstants<T> constants{static_cast<T>(factors.beta1), static_cast<T>(factors.new1),
+                                      static_cast<T>(factors.beta2), static_cast<T>(factors.new2),
+                                      static_cast<T>(factors.rate),  static_cast<T>(factors.root),
+                                      static_cast<T>(factors.eps)};
+    std::vector<AdamWPointers<T>> pointers;
+    std::vector<std::int64_t> sizes;
+    for (ops::AdamWParameter& p : parameters) {
+      pointers.push_back({p.param.mutable_data<T>(), p.m.mutable_data<T>(), p.v.mutable_data<T>(),
+                          p.grad.data<T>(), p.decays ? static_cast<T>(factors.decay) : T(0)});
+      sizes.push_back(p.param.numel());
+    }
+    parallel_sweep(sizes, [&](std::size_t k, std::int64_t begin, std::int64_t end) {
+      adamw_elements(begin, end, pointers[k], constants);
     });
   });
 }
 
-void sgd_step(Tensor& param, const Tensor& grad, Tensor& velocity,
-              const kernel::SgdFactors& factors) {
-  visit_floating(param.dtype(), "sgd_step", [&]<class T>(Type<T>) {
+void sgd_step(std::span<ops::SgdParameter> parameters, const kernel::SgdFactors& factors) {
+  visit_floating(parameters[0].param.dtype(), "sgd_step", [&]<class T>(Type<T>) {
     const auto rate = static_cast<T>(factors.learning_rate);
-    const auto momentum = static_cast<T>(factors.momentum), decay = static_cast<T>(factors.decay);
-    const bool nesterov = factors.nesterov;
-    T* p = param.mutable_data<T>();
-    T* pv = velocity.defined() ? velocity.mutable_data<T>() : nullptr;
-    const T* g = grad.data<T>();
-    parallel_for(param.numel(), kElementsPerChunk, [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        T d = g[i];
-        if (pv != nullptr) {
-          const T moving = momentum * pv[i] + g[i];
-          d = nesterov ? momentum * moving + g[i] : moving;
-          pv[i] = moving;
+    const auto momentum = static_cast<T>(factors.momentum);
+    std::vector<SgdPointers<T>> pointers;
+    std::vector<std::int64_t> sizes;
+    for (ops::SgdParameter& p : parameters) {
+      pointers.push_back({p.param.mutable_data<T>(),
+                          p.velocity.defined() ? p.velocity.mutable_data<T>() : nullptr,
+                          p.grad.data<T>(), p.decays ? static_cast<T>(factors.decay) : T(0)});
+      sizes.push_back(p.param.numel());
+    }
+    parallel_sweep(sizes, [&](std::size_t k, std::int64_t begin, std::int64_t end) {
+      T *const p = pointers[k].param, *const v = pointers[k].velocity;
+      const T *const g = pointers[k].grad, decay = pointers[k].decay;
+      // The kinds of steps differ in their direction; a loop each, for a loop that chooses does not
+      // vectorize.
+      const auto move_by = [=](const auto& direction) {
+        for (std::int64_t i = begin; i < end; ++i) {
+          p[i] = p[i] - (rate * direction(i) + decay * p[i]);
         }
-        p[i] = p[i] - (rate * d + decay * p[i]);
+      };
+      if (v == nullptr) {
+        move_by([=](std::int64_t i) { return g[i]; });
+      } else if (factors.nesterov) {
+        move_by([=](std::int64_t i) {
+          v[i] = momentum * v[i] + g[i];
+          return momentum * v[i] + g[i];
+        });
+      } else {
+        move_by([=](std::int64_t i) { return v[i] = momentum * v[i] + g[i]; });
       }
     });
   });
@@ -69,6 +132,12 @@ void check_written(const Tensor& t, const Tensor& param, std::string_view op,
                     ": expected a dense tensor, got a view with strides");
 }
 
+/// Checks a parameter: kernels compute in f32 and f64.
+void check_param(const Tensor& param, std::string_view op) {
+  visit_floating(param.dtype(), op, [](auto) {});
+  check_written(param, param, op, "param");
+}
+
 void check_decay_rate(double beta, std::string_view op, std::string_view argument) {
   check<ValueError>(beta >= 0 && beta < 1, op, ": ", argument,
                     ": expected a number of [0, 1), got ", beta);
@@ -82,13 +151,34 @@ double power(double base, std::int64_t exponent) {
   return result;
 }
 
+/// Gives the kernel the parameters of each dtype, with dense gradients.
+template <class Parameter, class Kernel>
+void by_dtype(std::span<const Parameter> parameters, const Kernel& kernel) {
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    std::vector<Parameter> chosen;
+    for (const Parameter& p : parameters) {
+      if (p.param.dtype() != dtype) continue;
+      chosen.push_back(p);
+      chosen.back().grad = p.grad.contiguous();
+    }
+    if (!chosen.empty()) kernel(chosen);
+  }
+}
+
 }  // namespace
 
 void adamw_step(Tensor& param, const Tensor& grad, Tensor& m, Tensor& v, const AdamWStep& options) {
-  check_written(param, param, "adamw_step", "param");
-  check_operand(grad, param.shape(), param, "adamw_step", "grad");
-  check_written(m, param, "adamw_step", "m");
-  check_written(v, param, "adamw_step", "v");
+  const AdamWParameter one{param, grad, m, v};
+  adamw_step(std::span(&one, 1), options);
+}
+
+void adamw_step(std::span<const AdamWParameter> parameters, const AdamWStep& options) {
+  for (const AdamWParameter& p : parameters) {
+    check_param(p.param, "adamw_step");
+    check_operand(p.grad, p.param.shape(), p.param, "adamw_step", "grad");
+    check_written(p.m, p.param, "adamw_step", "m");
+    check_written(p.v, p.param, "adamw_step", "v");
+  }
   check_decay_rate(options.beta1, "adamw_step", "beta1");
   check_decay_rate(options.beta2, "adamw_step", "beta2");
   check<ValueError>(options.step >= 1, "adamw_step: step: expected a count from 1, got ",
@@ -102,23 +192,37 @@ void adamw_step(Tensor& param, const Tensor& grad, Tensor& m, Tensor& v, const A
       .root = 1 / std::sqrt(1 - power(options.beta2, options.step)),
       .eps = options.eps,
       .decay = options.learning_rate * options.weight_decay};
-  kernel::adamw_step(param.device(), param, grad.contiguous(), m, v, factors);
+  by_dtype(parameters, [&](std::span<AdamWParameter> chosen) {
+    kernel::adamw_step(chosen[0].param.device(), chosen, factors);
+  });
 }
 
 void sgd_step(Tensor& param, const Tensor& grad, Tensor& velocity, const SgdStep& options) {
-  check_written(param, param, "sgd_step", "param");
-  check_operand(grad, param.shape(), param, "sgd_step", "grad");
+  const SgdParameter one{param, grad, velocity};
+  sgd_step(std::span(&one, 1), options);
+}
+
+void sgd_step(std::span<const SgdParameter> parameters, const SgdStep& options) {
+  for (const SgdParameter& p : parameters) {
+    check_param(p.param, "sgd_step");
+    check_operand(p.grad, p.param.shape(), p.param, "sgd_step", "grad");
+  }
   check_decay_rate(options.momentum, "sgd_step", "momentum");
   check<ValueError>(!options.nesterov || options.momentum > 0,
                     "sgd_step: nesterov: expected a momentum above 0, got 0");
-  if (options.momentum > 0) check_written(velocity, param, "sgd_step", "velocity");
-  Tensor unused;
-  kernel::sgd_step(param.device(), param, grad.contiguous(),
-                   options.momentum > 0 ? velocity : unused,
-                   {.learning_rate = options.learning_rate,
-                    .momentum = options.momentum,
-                    .decay = options.learning_rate * options.weight_decay,
-                    .nesterov = options.nesterov});
+  for (const SgdParameter& p : parameters) {
+    if (options.momentum > 0) check_written(p.velocity, p.param, "sgd_step", "velocity");
+  }
+  by_dtype(parameters, [&](std::span<SgdParameter> chosen) {
+    for (SgdParameter& p : chosen) {
+      if (options.momentum == 0) p.velocity = Tensor();
+    }
+    kernel::sgd_step(chosen[0].param.device(), chosen,
+                     {.learning_rate = options.learning_rate,
+                      .momentum = options.momentum,
+                      .decay = options.learning_rate * options.weight_decay,
+                      .nesterov = options.nesterov});
+  });
 }
 
 }  // namespace chainline::ops

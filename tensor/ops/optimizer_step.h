@@ -1,5 +1,7 @@
 #pragma once
 
+#include <span>
+
 #include "tensor/kernel.h"
 #include "tensor/tensor.h"
 
@@ -34,6 +36,17 @@ struct AdamWStep {
 /// Source   Loshchilov, Hutter: Decoupled Weight Decay Regularization (2019), algorithm 2
 void adamw_step(Tensor& param, const Tensor& grad, Tensor& m, Tensor& v, const AdamWStep& options);
 
+/// A parameter, its gradient and its moments; its weights decay, or they don't (biases).
+struct AdamWParameter {
+  Tensor param, grad, m, v;
+  bool decays = true;
+};
+
+/// The step of many parameters, in one sweep over all their elements: threads share the elements,
+/// not the parameters, so that many small ones cost as much as one large one. Bits and errors are
+/// those of the steps one by one.
+void adamw_step(std::span<const AdamWParameter> parameters, const AdamWStep& options);
+
 /// The constants of one SGD step.
 struct SgdStep {
   double learning_rate;
@@ -54,10 +67,17 @@ struct SgdStep {
 ///
 /// Shapes   param, grad, velocity alike; the velocity starts as zeros
 /// DTypes   f32, f64; all operands alike
-/// Errors   as adamw_step; ValueError for a momentum outside of [0, 1), and for nesterov without
-/// one Bits     exact Source   Sutskever et al.: On the importance of initialization and momentum
-/// (2013), sec. 2
+/// Errors   as adamw_step; ValueError for a momentum outside of [0, 1), and for nesterov without one
+/// Bits     exact
+/// Source   Sutskever et al.: On the importance of initialization and momentum (2013), sec. 2
 void sgd_step(Tensor& param, const Tensor& grad, Tensor& velocity, const SgdStep& options);
+
+/// The step of many parameters in one sweep, as with adamw_step.
+struct SgdParameter {
+  Tensor param, grad, velocity;
+  bool decays = true;
+};
+void sgd_step(std::span<const SgdParameter> parameters, const SgdStep& options);
 
 }  // namespace chainline::ops
 
@@ -66,7 +86,7 @@ namespace chainline::kernel {
 /// What the elements of a step are multiplied by; kernels convert each to the operands' type.
 struct AdamWFactors {
   double beta1, new1, beta2, new2;  // new = 1 - beta
-  double rate, root, eps, decay;
+  double rate, root, eps, decay;    // the decay of those parameters that do
 };
 struct SgdFactors {
   double learning_rate, momentum, decay;
@@ -75,8 +95,9 @@ struct SgdFactors {
 
 }  // namespace chainline::kernel
 
-CHAINLINE_KERNEL(adamw_step, void(Tensor& param, const Tensor& grad, Tensor& m, Tensor& v,
+/// Dense tensors, all of one dtype.
+CHAINLINE_KERNEL(adamw_step, void(std::span<ops::AdamWParameter> parameters,
                                   const kernel::AdamWFactors& factors));
-/// The velocity is undefined when the momentum is 0.
-CHAINLINE_KERNEL(sgd_step, void(Tensor& param, const Tensor& grad, Tensor& velocity,
-                                const kernel::SgdFactors& factors));
+/// The velocities are undefined when the momentum is 0.
+CHAINLINE_KERNEL(sgd_step,
+                 void(std::span<ops::SgdParameter> parameters, const kernel::SgdFactors& factors));

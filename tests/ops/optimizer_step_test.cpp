@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "tensor/ops/unary.h"
 #include "tests/support.h"
 
 namespace chainline {
@@ -95,6 +96,36 @@ TEST(AdamW, GivesTheSameBitsForAnyNumberOfThreads) {
   });
 }
 
+/// Sizes that hurt a sweep: none, one, a chunk and one, and many smaller than a chunk.
+const std::vector<std::int64_t> kSizes = {3, 0, 1, 16385, 5, 0, 40000, 192, 192, 1};
+
+// Every second one decays, and one is of another dtype.
+TEST(AdamW, SweepsManyParametersWithTheBitsOfOneByOne) {
+  const ops::AdamWStep step{.learning_rate = 0.1, .weight_decay = 0.3, .step = 2};
+  std::vector<ops::AdamWParameter> swept, single;
+  for (std::size_t k = 0; k < kSizes.size(); ++k) {
+    const DType dtype = k == 4 ? DType::f64 : DType::f32;
+    const auto numbers = [&](std::uint64_t seed) {
+      return randn({kSizes[k]}, 9 * k + seed, dtype);
+    };
+    for (auto* list : {&swept, &single}) {
+      list->push_back({numbers(1), numbers(2), numbers(3), ops::square(numbers(4)), k % 2 == 0});
+    }
+  }
+  ops::adamw_step(swept, step);
+  for (ops::AdamWParameter& p : single) {
+    ops::AdamWStep own = step;
+    if (!p.decays) own.weight_decay = 0;
+    ops::adamw_step(p.param, p.grad, p.m, p.v, own);
+  }
+  for (std::size_t k = 0; k < kSizes.size(); ++k) {
+    EXPECT_TRUE(same_bits(swept[k].param, single[k].param)) << k;
+    EXPECT_TRUE(same_bits(swept[k].m, single[k].m)) << k;
+    EXPECT_TRUE(same_bits(swept[k].v, single[k].v)) << k;
+  }
+  ops::adamw_step(std::span<const ops::AdamWParameter>(), step);  // nothing to do
+}
+
 // Two steps of lr 0.1 with gradients 1 and 2 from a param of 10:
 //   plain      10 - 0.1 * 1 - 0.1 * 2
 //   momentum   velocities 1 and 0.5 + 2
@@ -113,6 +144,25 @@ TEST(Sgd, MovesByKnownSteps) {
               1e-14);
   EXPECT_NEAR(after({.learning_rate = 0.1, .weight_decay = 0.2}), (10 * 0.98 - 0.1) * 0.98 - 0.2,
               1e-14);
+}
+
+TEST(Sgd, SweepsManyParametersWithTheBitsOfOneByOne) {
+  const ops::SgdStep step{.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 0.3};
+  std::vector<ops::SgdParameter> swept, single;
+  for (std::size_t k = 0; k < kSizes.size(); ++k) {
+    const auto numbers = [&](std::uint64_t seed) { return randn({kSizes[k]}, 9 * k + seed); };
+    for (auto* list : {&swept, &single}) {
+      list->push_back({numbers(1), numbers(2), numbers(3), k % 2 == 0});
+    }
+  }
+  ops::sgd_step(swept, step);
+  for (std::size_t k = 0; k < kSizes.size(); ++k) {
+    ops::SgdStep own = step;
+    if (!single[k].decays) own.weight_decay = 0;
+    ops::sgd_step(single[k].param, single[k].grad, single[k].velocity, own);
+    EXPECT_TRUE(same_bits(swept[k].param, single[k].param)) << k;
+    EXPECT_TRUE(same_bits(swept[k].velocity, single[k].velocity)) << k;
+  }
 }
 
 TEST(Sgd, NeedsNoVelocityWithoutMomentum) {
