@@ -1,5 +1,6 @@
 #include "tensor/ops/softmax.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "tensor/math.h"
@@ -18,21 +19,52 @@ T shift_of(const T* x, std::int64_t C) {
   return max == -std::numeric_limits<T>::infinity() ? T(0) : max;
 }
 
+// A short row alone would mostly wait, for its maximum, its sum and the division by it. So rows take
+// each step side by side, as many as a cache holds.
+
+constexpr std::int64_t kSideBySide = 32;
+
 template <class T>
-void softmax_row(const T* x, std::int64_t C, T* y) {
-  const T shift = shift_of(x, C);
-  for (std::int64_t c = 0; c < C; ++c) y[c] = math::exp_at_most_one(x[c] - shift);
-  const T sum = row_sum<T>(C, [=](std::int64_t c) { return y[c]; });
-  if (sum == 0) return;  // every entry is -inf, every y is 0
-  for (std::int64_t c = 0; c < C; ++c) y[c] /= sum;
+void softmax_rows(const T* x, std::int64_t rows, std::int64_t C, T* y) {
+  T shift[kSideBySide];
+  for (std::int64_t r = 0; r < rows; ++r) shift[r] = shift_of(x + r * C, C);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const T s = shift[r];
+    for (std::int64_t c = r * C; c < (r + 1) * C; ++c) y[c] = math::exp_at_most_one(x[c] - s);
+  }
+  for (std::int64_t r = 0; r < rows; ++r) {
+    T* const p = y + r * C;
+    const T sum = row_sum<T>(C, [=](std::int64_t c) { return p[c]; });
+    if (sum == 0) continue;  // every entry is -inf, every y is 0
+    for (std::int64_t c = 0; c < C; ++c) p[c] /= sum;
+  }
 }
 
 template <class T>
-void log_softmax_row(const T* x, std::int64_t C, T* y) {
-  const T shift = shift_of(x, C);
-  const T sum = row_sum<T>(C, [=](std::int64_t c) { return math::exp_at_most_one(x[c] - shift); });
-  const T log_sum = sum == 0 ? T(0) : math::log(sum);
-  for (std::int64_t c = 0; c < C; ++c) y[c] = (x[c] - shift) - log_sum;
+void log_softmax_rows(const T* x, std::int64_t rows, std::int64_t C, T* y) {
+  T shift[kSideBySide], log_sum[kSideBySide];
+  for (std::int64_t r = 0; r < rows; ++r) shift[r] = shift_of(x + r * C, C);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const T *p = x + r * C, s = shift[r];
+    const T sum = row_sum<T>(C, [=](std::int64_t c) { return math::exp_at_most_one(p[c] - s); });
+    log_sum[r] = sum == 0 ? T(0) : math::log(sum);
+  }
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t c = r * C; c < (r + 1) * C; ++c) y[c] = (x[c] - shift[r]) - log_sum[r];
+  }
+}
+
+/// Runs body(r, n) for groups of n rows from r on.
+template <class F>
+void parallel_row_groups(Rows rows, const F& body) {
+  constexpr std::int64_t kCached = 2048, kElementsPerChunk = 16384;
+  const std::int64_t side_by_side = std::clamp<std::int64_t>(kCached / rows.length, 1, kSideBySide);
+  const std::int64_t grain = std::max(side_by_side, kElementsPerChunk / rows.length);
+  parallel_for(rows.count, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; r += side_by_side) {
+      body(r, std::min(side_by_side, end - r));
+    }
+  });
 }
 
 }  // namespace
@@ -43,7 +75,8 @@ void softmax(const Tensor& x, Tensor& y) {
     const T* px = x.data<T>();
     T* py = y.mutable_data<T>();
     const std::int64_t C = rows.length;
-    parallel_rows(rows, [=](std::int64_t r) { softmax_row(px + r * C, C, py + r * C); });
+    parallel_row_groups(
+        rows, [=](std::int64_t r, std::int64_t n) { softmax_rows(px + r * C, n, C, py + r * C); });
   });
 }
 
@@ -68,7 +101,9 @@ void log_softmax(const Tensor& x, Tensor& y) {
     const T* px = x.data<T>();
     T* py = y.mutable_data<T>();
     const std::int64_t C = rows.length;
-    parallel_rows(rows, [=](std::int64_t r) { log_softmax_row(px + r * C, C, py + r * C); });
+    parallel_row_groups(rows, [=](std::int64_t r, std::int64_t n) {
+      log_softmax_rows(px + r * C, n, C, py + r * C);
+    });
   });
 }
 
