@@ -51,6 +51,13 @@ class Suite {
 /// copy_bandwidth), of the same run.
 void add(const Case& c);
 
+/// Called with every case that is added, to register the same call done in another way, as
+/// name/contender/threads=N with the counter `vs`.
+class CaseContender {
+ public:
+  explicit CaseContender(void (*add)(const Case&));
+};
+
 /// Ends a benchmark with what is wrong with an answer in place of a figure.
 void refuse(benchmark::State& state, const std::string& wrong);
 /// Whether any benchmark was refused: the program's exit code is 3 then.

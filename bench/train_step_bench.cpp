@@ -119,6 +119,7 @@ void contest(benchmark::State& state, const StepContender& contender, int n) {
 
 const Suite training([] {
   for (const StepContender* const contender : StepContender::all()) {
+    if (contender->possible != nullptr && !contender->possible()) continue;
     for (const int n : thread_counts()) {
       benchmark::RegisterBenchmark(
           (std::string("train_step/f32/") + contender->name + thread_suffix(n)).c_str(),

@@ -78,7 +78,9 @@ class StepContender {
   /// Makes ready to train from the weights of `parameters`, on so many threads.
   using Prepare = std::function<Step(const StepData&)> (*)(
       const StepSizes& sizes, const std::vector<nn::NamedParameter>& parameters, int threads);
-  StepContender(const char* called, Prepare how) : name(called), prepare(how) {
+  /// `possible`, when given, says at run time whether it can be compared.
+  StepContender(const char* called, Prepare how, bool (*possible_)() = nullptr)
+      : name(called), prepare(how), possible(possible_) {
     list().push_back(this);
   }
   StepContender(const StepContender&) = delete;
@@ -88,6 +90,7 @@ class StepContender {
 
   const char* const name;
   const Prepare prepare;
+  bool (*const possible)();
 
  private:
   static std::vector<const StepContender*>& list() {

@@ -4,6 +4,13 @@
 file(GLOB kernels CONFIGURE_DEPENDS tensor/gemm.cpp tensor/ops/*.cpp)
 target_compile_definitions(chainline_tensor PRIVATE CHAINLINE_ISA=scalar)
 
+if(CHAINLINE_FREE_ORDER)
+  if(CHAINLINE_TESTS OR NOT CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    message(FATAL_ERROR "CHAINLINE_FREE_ORDER: expected a build for x86-64 without tests")
+  endif()
+  add_compile_definitions(CHAINLINE_FREE_ORDER)
+endif()
+
 # ... then once more for each better one. A function that two files have in common, a template of
 # the standard library say, is kept once by the linker, whichever file it comes from: the one
 # compiled for AVX-512 would then run on processors without it. So all objects of a set are linked
@@ -31,6 +38,16 @@ endfunction()
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   chainline_isa(avx2 -march=x86-64-v3)
   chainline_isa(avx512 -march=x86-64-v4 -mprefer-vector-width=512)
+  if(CHAINLINE_FREE_ORDER)
+    # What the rules of docs/numerics.md cost is measured against this: the kernels for AVX-512 once
+    # more, with sums in any order (tensor/free_order.h) and multiply-adds fused by the compiler.
+    chainline_isa(free_order -march=x86-64-v4 -mprefer-vector-width=512)
+    add_library(chainline_free_order_flags INTERFACE)
+    target_compile_definitions(chainline_free_order_flags INTERFACE CHAINLINE_SUMS_IN_ANY_ORDER)
+    target_compile_options(chainline_free_order_flags INTERFACE -ffp-contract=fast)
+    # After chainline_flags, so that this -ffp-contract is the last.
+    target_link_libraries(chainline_free_order PRIVATE chainline_free_order_flags)
+  endif()
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
   chainline_isa(neon)
 endif()

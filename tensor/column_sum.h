@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "tensor/free_order.h"
 #include "tensor/parallel.h"
 #include "tensor/sample_sum.h"
 #include "tensor/tensor.h"
@@ -25,7 +26,8 @@ template <class T, class F>
 void add_column_sums(Tensor& total, const Shape& x, const F& term) {
   constexpr std::int64_t kColumns =
       256;  // wide enough for the prefetcher, small enough for a cache
-  const std::int64_t C = x[-1], samples = sample_count(x);
+  const std::int64_t C = x[-1];
+  const std::int64_t samples = kFreeOrder && total.rank() == 1 ? 1 : sample_count(x);
   if (samples == 0) return;
   const std::int64_t rows = x.numel() / C / samples;
   const std::int64_t slice = total.rank() == 2 ? C : 0;

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "tensor/free_order.h"
 #include "tensor/gemm_pack.h"
 #include "tensor/gemm_tile.h"
 #include "tensor/parallel.h"
@@ -184,6 +185,7 @@ void gemm(std::int64_t M, std::int64_t N, std::int64_t K, Matrix<T> a, Matrix<T>
 template <class T>
 void gemm_add_chains(std::int64_t M, std::int64_t N, std::int64_t chains, std::int64_t length,
                      Matrix<T> a, Matrix<T> b, T* c, std::int64_t c_stride) {
+  if (kFreeOrder) return gemm(M, N, chains * length, a, b, c, c_stride, GemmMode::extend);
   const GemmMode mode = GemmMode::add;
   run(Product<T>{M, N, chains * length, length, a, b, c, c_stride, mode, nullptr});
 }

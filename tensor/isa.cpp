@@ -11,11 +11,11 @@
 namespace chainline {
 namespace {
 
-constexpr Isa kAll[kIsas] = {Isa::scalar,
+constexpr Isa kAll[] = {Isa::scalar,
 #if defined(__x86_64__)
-                             Isa::avx2, Isa::avx512
+                        Isa::avx2, Isa::avx512
 #elif defined(__aarch64__)
-                             Isa::neon
+                        Isa::neon
 #endif
 };
 
@@ -29,9 +29,10 @@ bool available(Isa isa) {
                   __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
                   __builtin_cpu_supports("avx512vl");
   if (isa == Isa::avx2) return v3;
-  if (isa == Isa::avx512) return v4;
-#endif
+  return isa == Isa::scalar || v4;
+#else
   return isa == Isa::scalar || kIsas == 2;  // every 64-bit ARM has NEON
+#endif
 }
 
 std::string names(const std::vector<Isa>& isas) {
@@ -66,7 +67,7 @@ std::atomic<Isa>& in_use() {
 
 std::string_view name(Isa isa) {
 #if defined(__x86_64__)
-  constexpr std::string_view kNames[] = {"scalar", "avx2", "avx512"};
+  constexpr std::string_view kNames[] = {"scalar", "avx2", "avx512", "free_order"};
 #else
   constexpr std::string_view kNames[] = {"scalar", "neon"};
 #endif

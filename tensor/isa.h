@@ -8,7 +8,13 @@ namespace chainline {
 /// The instruction sets that the CPU's kernels are compiled for. A file of kernels is compiled once
 /// for each of them (CMakeLists.txt), with CHAINLINE_ISA as the name of a namespace of its own;
 /// `scalar` is what every processor of its kind has. They differ in speed alone.
-#if defined(__x86_64__)
+///
+/// A build for benchmarks alone (CMake's CHAINLINE_FREE_ORDER) has free_order besides, which breaks
+/// the rules of docs/numerics.md: only set_isa() chooses it.
+#if defined(__x86_64__) && defined(CHAINLINE_FREE_ORDER)
+enum class Isa : int { scalar, avx2, avx512, free_order };
+inline constexpr int kIsas = 4;
+#elif defined(__x86_64__)
 enum class Isa : int { scalar, avx2, avx512 };
 inline constexpr int kIsas = 3;
 #elif defined(__aarch64__)

@@ -49,6 +49,17 @@ class Kernel<void(Args...)> {
 /// CHAINLINE_KERNEL(name, void(const Tensor& x, Tensor& y)) declares the CPU's functions
 /// cpu::scalar::name, cpu::avx2::name, ..., which X.cpp defines as cpu::CHAINLINE_ISA::name, and
 /// the slot kernel::name that holds them.
+#if defined(CHAINLINE_FREE_ORDER)  // a build for benchmarks alone (isa.h)
+#define CHAINLINE_DECLARE_FREE_ORDER(...) \
+  namespace free_order {                  \
+  __VA_ARGS__;                            \
+  }
+#define CHAINLINE_FREE_ORDER_FUNCTION(name) , cpu::free_order::name
+#else
+#define CHAINLINE_DECLARE_FREE_ORDER(...)
+#define CHAINLINE_FREE_ORDER_FUNCTION(name)
+#endif
+
 #if defined(__x86_64__)
 #define CHAINLINE_DECLARE_CPU(...) \
   namespace scalar {               \
@@ -59,8 +70,10 @@ class Kernel<void(Args...)> {
   }                                \
   namespace avx512 {               \
   __VA_ARGS__;                     \
-  }
-#define CHAINLINE_CPU_FUNCTIONS(name) cpu::scalar::name, cpu::avx2::name, cpu::avx512::name
+  }                                \
+  CHAINLINE_DECLARE_FREE_ORDER(__VA_ARGS__)
+#define CHAINLINE_CPU_FUNCTIONS(name) \
+  cpu::scalar::name, cpu::avx2::name, cpu::avx512::name CHAINLINE_FREE_ORDER_FUNCTION(name)
 #elif defined(__aarch64__)
 #define CHAINLINE_DECLARE_CPU(...) \
   namespace scalar {               \

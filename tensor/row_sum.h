@@ -5,10 +5,12 @@
 #include <cstring>
 #include <limits>
 
+#include "tensor/free_order.h"
+
 namespace chainline {
 
 /// The lanes of a row reduction: a CUDA warp, two AVX-512 registers of f32, four of AVX2.
-inline constexpr std::int64_t kRowLanes = 32;
+constexpr std::int64_t kRowLanes = kFreeOrder ? 16 : 32;
 
 namespace detail {
 
