@@ -6,6 +6,7 @@ namespace chainline::experiments {
 
 std::string computes(const std::string& op) {
   static const std::map<std::string, std::string> lines = {
+      {"add", "x + y, as blocks add what they computed to what they were given"},
       {"attention",
        "softmax(scale q k^T) v for every head, scores never stored; backward dq, dk, dv"},
       {"cross_entropy",
