@@ -16,7 +16,9 @@ Image make_image(int width, int height, Rgb fill) {
   Image image{width, height, {}};
   image.pixels.resize(std::size_t{3} * static_cast<std::size_t>(width) *
                       static_cast<std::size_t>(height));
-  for (std::size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = fill[i % 3];
+  for (std::size_t i = 0; i < image.pixels.size(); i += 3) {
+    std::copy_n(fill.data(), 3, image.pixels.data() + i);
+  }
   return image;
 }
 

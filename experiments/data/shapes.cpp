@@ -70,49 +70,78 @@ constexpr int kStar[kStarPoints][2] = {{0, -1024},   {271, -373}, {974, -316}, {
                                        {602, 828},   {0, 461},    {-602, 828}, {-438, 142},
                                        {-974, -316}, {-271, -373}};
 
+/// The places begin, ..., end - 1 of a row.
+struct Span {
+  int begin, end;
+};
+
+/// floor(a / b) for b > 0.
+std::int64_t floor_of(std::int64_t a, std::int64_t b) {
+  return a >= 0 ? a / b : -((b - 1 - a) / b);
+}
+
 /// Even-odd rule: a point is inside when a ray to the right crosses the outline an odd number of
-/// times.
-bool in_star(int dx, int dy, int radius) {
-  bool inside = false;
+/// times. An edge is crossed by the rays that begin left of it, so the ends of the edges that reach
+/// this row, in ascending order, are where spans begin and end.
+std::vector<Span> star_row(int dy, int radius) {
+  std::vector<int> ends;
   for (int i = 0; i < kStarPoints; ++i) {
     const int* a = kStar[i];
     const int* b = kStar[(i + 1) % kStarPoints];
-    const std::int64_t x = std::int64_t{1024} * dx, y = std::int64_t{1024} * dy;
+    const std::int64_t y = std::int64_t{1024} * dy;
     const std::int64_t ax = std::int64_t{a[0]} * radius, ay = std::int64_t{a[1]} * radius;
     const std::int64_t bx = std::int64_t{b[0]} * radius, by = std::int64_t{b[1]} * radius;
     if ((ay > y) == (by > y)) continue;
-    const std::int64_t side = (bx - ax) * (y - ay) - (x - ax) * (by - ay);
-    if ((side > 0) == (by > ay)) inside = !inside;
+    const std::int64_t rise = std::abs(by - ay);
+    const std::int64_t across = (bx - ax) * (by > ay ? y - ay : ay - y);  // (x - ax) rise there
+    // 1024 dx < end; a point on a falling edge is left of it, one on a rising edge is not.
+    const std::int64_t end = ax + (by > ay ? -floor_of(-across, rise) : floor_of(across, rise) + 1);
+    ends.push_back(static_cast<int>(-floor_of(-end, 1024)));
   }
-  return inside;
+  std::sort(ends.begin(), ends.end());
+  std::vector<Span> spans;
+  for (std::size_t i = 0; i + 1 < ends.size(); i += 2) spans.push_back({ends[i], ends[i + 1]});
+  return spans;
 }
 
-/// Whether a point that is (dx, dy) from the centre belongs to the shape; all in one unit.
-bool covers(ShapeKind kind, int dx, int dy, int radius) {
-  const int ax = std::abs(dx), ay = std::abs(dy);
+/// The points of the row dy from the centre that belong to the shape; all in one unit.
+std::vector<Span> shape_row(ShapeKind kind, int dy, int radius) {
+  const int ay = std::abs(dy);
+  const auto within = [](int dx) { return std::vector<Span>{{-dx, dx + 1}}; };
   switch (kind) {
-    case ShapeKind::kCircle:
-      return dx * dx + dy * dy <= radius * radius;
+    case ShapeKind::kCircle: {
+      int dx = radius;
+      while (dx >= 0 && dx * dx + dy * dy > radius * radius) --dx;
+      return within(dx);
+    }
     case ShapeKind::kSquare:
-      return 8 * std::max(ax, ay) <= 7 * radius;
+      return 8 * ay <= 7 * radius ? within(7 * radius / 8) : std::vector<Span>{};
     case ShapeKind::kTriangle:  // from (0, -1) down to a base from -1 to 1 at 3/4
-      return 4 * dy <= 3 * radius && 7 * ax <= 4 * (dy + radius);
+      if (dy < -radius || 4 * dy > 3 * radius) return {};
+      return within(4 * (dy + radius) / 7);
     case ShapeKind::kStar:
-      return in_star(dx, dy, radius);
+      return star_row(dy, radius);
     case ShapeKind::kCross:
-      return std::max(ax, ay) <= radius && 16 * std::min(ax, ay) <= 5 * radius;
+      if (ay > radius) return {};
+      return within(16 * ay <= 5 * radius ? radius : 5 * radius / 16);
   }
-  return false;
+  return {};
 }
 
-/// How many of the 16 samples of a pixel the shape covers. The unit is an eighth of a pixel, so
-/// that samples lie at odd numbers and centres at multiples of eight.
-int coverage(const Shape& shape, int x, int y) {
-  int samples = 0;
-  for (int sy = 1; sy < 8; sy += 2)
-    for (int sx = 1; sx < 8; sx += 2)
-      samples +=
-          covers(shape.kind, 8 * (x - shape.x) + sx, 8 * (y - shape.y) + sy, 8 * shape.radius);
+/// How many of the 16 samples of each pixel in row y the shape covers. The unit is an eighth of a
+/// pixel, so that samples lie at odd numbers and centres at multiples of eight.
+std::array<int, kShapesSide> coverage_of_row(const Shape& shape, int y) {
+  std::array<int, kShapesSide> samples{};
+  for (int sy = 1; sy < 8; sy += 2) {
+    for (const Span& span : shape_row(shape.kind, 8 * (y - shape.y) + sy, 8 * shape.radius)) {
+      const int begin = span.begin + 8 * shape.x, end = span.end + 8 * shape.x;
+      for (int x = std::max(0, begin / 8); x < kShapesSide && 8 * x < end; ++x) {
+        // Before a place p there are p / 2 odd numbers.
+        samples[static_cast<std::size_t>(x)] +=
+            std::min(end, 8 * x + 8) / 2 - std::max(begin, 8 * x) / 2;
+      }
+    }
+  }
   return samples;
 }
 
@@ -200,22 +229,27 @@ Scene make_scene(std::uint64_t seed, const std::string& split, std::int64_t inde
 Image draw_scene(const Scene& scene) {
   Image image = make_image(kShapesSide, kShapesSide, {});
   constexpr int kWay = 2 * (kShapesSide - 1);
+  std::array<Rgb, kWay + 1> background{};  // by share
+  for (int share = 0; share <= kWay; ++share)
+    for (std::size_t c = 0; c < 3; ++c)
+      background[static_cast<std::size_t>(share)][c] = static_cast<std::uint8_t>(
+          (scene.from[c] * (kWay - share) + scene.to[c] * share + kWay / 2) / kWay);
   for (int y = 0; y < kShapesSide; ++y)
     for (int x = 0; x < kShapesSide; ++x) {
       const int share = background_share(scene.fill, x, y);
-      for (std::size_t c = 0; c < 3; ++c)
-        image.at(x, y)[c] = static_cast<std::uint8_t>(
-            (scene.from[c] * (kWay - share) + scene.to[c] * share + kWay / 2) / kWay);
+      std::copy_n(background[static_cast<std::size_t>(share)].data(), 3, image.at(x, y));
     }
   for (const Shape& shape : scene.shapes)
-    for (int y = shape.y - shape.radius - 1; y <= shape.y + shape.radius; ++y)
+    for (int y = shape.y - shape.radius - 1; y <= shape.y + shape.radius; ++y) {
+      const std::array<int, kShapesSide> samples = coverage_of_row(shape, y);
       for (int x = shape.x - shape.radius - 1; x <= shape.x + shape.radius; ++x) {
-        const int covered = coverage(shape, x, y);
+        const int covered = samples[static_cast<std::size_t>(x)];
         std::uint8_t* pixel = image.at(x, y);
         for (std::size_t c = 0; c < 3; ++c)
           pixel[c] = static_cast<std::uint8_t>(
               (shape.rgb[c] * covered + pixel[c] * (16 - covered) + 8) / 16);
       }
+    }
   return image;
 }
 
