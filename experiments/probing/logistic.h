@@ -51,7 +51,7 @@ struct LogisticFit {
 /// its items. With more features than items the factor is that of (4/c) I + X X^T (Woodbury).
 ///
 /// **Units** all arithmetic in f64.
-/// **Bits** exact: the order of every sum is fixed.
+/// **Bits** exact: the order of every sum is fixed, and the same with every instruction set (isa()).
 class LogisticRegression {
  public:
   /// Takes the given rows of the features.
@@ -71,6 +71,9 @@ class LogisticRegression {
 
  private:
   struct Point;
+  struct Avx2;
+  void factorize();
+  LogisticFit minimum(std::span<const int> labels) const;
   void evaluate(Point& point, std::span<const int> labels) const;
   void newton_direction(const Point& at, double accuracy, std::vector<double>& direction,
                         int& products) const;

@@ -4,6 +4,7 @@
 #include <limits>
 #include <numeric>
 
+#include "tensor/isa.h"
 #include "tensor/random.h"
 #include "tests/experiments/data/folder.h"
 
@@ -161,6 +162,26 @@ TEST(Logistic, DecidesByTheFeaturesAsGiven) {
   double sum = fit.intercept;
   for (std::size_t j = 0; j < 3; ++j) sum += fit.weights[j] * static_cast<double>(kScaled.x[j]);
   EXPECT_NEAR(fit.decision(kScaled.x.data()), sum, 1e-12);
+}
+
+TEST(Logistic, FindsTheSameBitsWithEveryInstructionSet) {
+  const Isa best = isa();
+  for (const auto& [rows, columns] : {std::pair{60, 37}, {21, 50}}) {
+    const Problem problem = random_problem(rows, columns, 5);
+    set_isa(Isa::scalar);
+    const LogisticFit plain = problem.fit({0.7, true, 1e-8, 100});
+    const double decision = plain.decision(problem.x.data());
+    for (const Isa set : available_isas()) {
+      set_isa(set);
+      const LogisticFit fit = problem.fit({0.7, true, 1e-8, 100});
+      EXPECT_EQ(fit.weights, plain.weights) << name(set);
+      EXPECT_EQ(fit.intercept, plain.intercept) << name(set);
+      EXPECT_EQ(fit.objective, plain.objective) << name(set);
+      EXPECT_EQ(fit.duality_gap, plain.duality_gap) << name(set);
+      EXPECT_EQ(fit.decision(problem.x.data()), decision) << name(set);
+    }
+  }
+  set_isa(best);
 }
 
 TEST(Logistic, RefusesWhatItCannotFit) {
