@@ -143,16 +143,22 @@ class Tallies {
 
 }  // namespace
 
+const Sha256Digest& ImageSource::digest() const {
+  std::call_once(digested_, [this] {
+    digest_ = digest_of_list(size(), [this](std::int64_t i) { return digest_of_image(image(i)); });
+  });
+  return digest_;
+}
+
 std::string dataset_sha256(const Dataset& data) {
   Sha256 hash;
   hash.update("chainline-dataset-1\n");
   for (const Split* split : {&data.train, &data.test}) {
     const ImageSource& images = *split->images;
-    const auto image = [&](std::int64_t i) { return digest_of_image(images.image(i)); };
     const auto example = [&](std::int64_t i) {
       return digest_of_example(split->examples[static_cast<std::size_t>(i)], images);
     };
-    const Sha256Digest parts[] = {digest_of_list(images.size(), image),
+    const Sha256Digest parts[] = {images.digest(),
                                   digest_of_list(std::ssize(split->examples), example)};
     for (const Sha256Digest& part : parts) hash.update(std::as_bytes(std::span(part)));
   }

@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include "experiments/data/image.h"
+#include "tensor/sha256.h"
 
 namespace chainline::experiments {
 
@@ -34,6 +36,13 @@ class ImageSource {
   virtual Image image(std::int64_t index) const = 0;
   /// What a message or a ledger calls the picture: a path or "shapes/train/7".
   virtual std::string name(std::int64_t index) const = 0;
+
+  /// The digest of the list of pictures, as dataset_sha256 has it. The first call decodes them all.
+  const Sha256Digest& digest() const;
+
+ private:
+  mutable std::once_flag digested_;
+  mutable Sha256Digest digest_{};
 };
 
 struct Split {

@@ -145,7 +145,8 @@ std::vector<Tensor> batch_gradients(nn::Mllm& model, const Samples& samples,
   for (std::int64_t begin = 0; begin < size; begin += options.micro_batch) {
     const std::int64_t end = std::min(size, begin + options.micro_batch);
     const std::vector<std::int64_t> part(batch.begin() + begin, batch.begin() + end);
-    sums.add(loss_of(model, samples, part, options.normalization, tokens, size).loss, release);
+    const BatchTensors tensors(samples.batch(part, model.config().pad_token_id));
+    sums.add(loss_of(model, tensors, options.normalization, tokens, size).loss, release);
   }
   return sums.finish();
 }

@@ -9,6 +9,7 @@
 #include "experiments/program/settings.h"
 #include "experiments/training/evaluate.h"
 #include "experiments/training/manifest.h"
+#include "experiments/training/progress.h"
 #include "experiments/training/run.h"
 #include "experiments/watermark/ledger.h"
 #include "nn/checkpoint.h"
@@ -134,6 +135,7 @@ void TrainCommand::run() const {
   manifest.hashes = {{"weights", run.weights_sha256}, {"samples", train.sha256()}};
   manifest.metrics = {{"steps", run.steps},
                       {"training_seconds", run.seconds},
+                      {"share_waited_for_data", run.share_waited()},
                       {"test_accuracy", test.accuracy()},
                       {"test_loss", test.loss},
                       {"test_questions", test.questions},
@@ -143,6 +145,8 @@ void TrainCommand::run() const {
   fmt::print("steps            {}\n", run.steps);
   fmt::print("test accuracy    {:.1f} % of {} questions (the question-only rule has {:.1f} %)\n",
              100 * test.accuracy(), test.questions, 100 * rule);
+  fmt::print("waited for data  {:.2f} % of {} in steps\n", 100 * run.share_waited(),
+             duration_text(run.seconds_here));
   fmt::print("weights sha256   {}\n", run.weights_sha256);
   fmt::print("checkpoint       {}\n", (plan.folder / "checkpoint").string());
   if (!report.empty()) fmt::print("\n{}", report);

@@ -177,6 +177,7 @@ class Pipeline {
     manifest_.hashes[name + " weights"] = run.weights_sha256;
     manifest_.hashes[name + " samples"] = samples.sha256();
     seconds_["training " + name] = run.seconds;
+    waited_[name] = run.share_waited();
   }
 
   void train_base() {
@@ -323,7 +324,9 @@ class Pipeline {
     write_json(options_.out / "results.json", results_);
     manifest_.outputs["results.json"] = options_.out / "results.json";
     seconds_["this call"] = std::chrono::duration<double>(Clock::now() - start_).count();
-    manifest_.metrics = {{"seconds", seconds_}, {"peak_memory_mib", peak_memory_mib()}};
+    manifest_.metrics = {{"seconds", seconds_},
+                         {"share_waited_for_data", waited_},
+                         {"peak_memory_mib", peak_memory_mib()}};
     write_manifest(options_.out, manifest_);
     write_report(done.report, result_report(results_, to_json(manifest_), data_, options_));
     done.results = std::move(results_);
@@ -340,7 +343,7 @@ class Pipeline {
   std::shared_ptr<const Font> font_;
   StageStore stages_;
   Manifest manifest_;
-  Json results_ = Json::object(), seconds_ = Json::object();
+  Json results_ = Json::object(), seconds_ = Json::object(), waited_ = Json::object();
   std::int64_t steps_trained_ = 0;
 };
 

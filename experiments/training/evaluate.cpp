@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "autograd/variable.h"
+#include "experiments/training/batch_loader.h"
 #include "tensor/ops/cross_entropy.h"
 #include "tensor/ops/extremum.h"
 
@@ -15,15 +16,18 @@ Evaluation evaluate(const nn::Mllm& model, const Samples& samples, std::int64_t 
   Evaluation result;
   double loss = 0;
   std::int64_t labelled = 0;
-  for (std::int64_t begin = 0; begin < samples.size(); begin += batch_size) {
+  const std::int64_t batches = (samples.size() + batch_size - 1) / batch_size;
+  BatchLoader loader(samples, config.pad_token_id, 0, batches, [&](std::int64_t number) {
+    const std::int64_t begin = number * batch_size;
     std::vector<std::int64_t> chosen(
         static_cast<std::size_t>(std::min(batch_size, samples.size() - begin)));
     std::iota(chosen.begin(), chosen.end(), begin);
-    const Batch text = samples.batch(chosen, config.pad_token_id);
-    const Tensor ids = Tensor::from(text.ids, {text.rows, text.columns});
-    const Tensor labels = Tensor::from(text.labels, {text.rows, text.columns});
-    const nn::Splice plan = nn::splice(ids, labels, model.image_rows(), config);
-    const Tensor logits = model(Variable(samples.images(chosen)), ids, plan).logits.value();
+    return chosen;
+  });
+  for (std::int64_t number = 0; number < batches; ++number) {
+    const BatchTensors batch(loader.next());
+    const nn::Splice plan = nn::splice(batch.ids, batch.labels, model.image_rows(), config);
+    const Tensor logits = model(Variable(batch.images), batch.ids, plan).logits.value();
 
     ops::CrossEntropyOptions options;
     options.ignore_index = config.ignore_index;
@@ -32,8 +36,9 @@ Evaluation evaluate(const nn::Mllm& model, const Samples& samples, std::int64_t 
 
     const std::vector<std::int64_t> best = ops::argmax(logits, -1).to_vector<std::int64_t>();
     const std::vector<std::int64_t> wanted = plan.labels.to_vector<std::int64_t>();
+    const auto B = static_cast<std::size_t>(plan.labels.shape()[0]);
     const auto L = static_cast<std::size_t>(plan.labels.shape()[1]);
-    for (std::size_t b = 0; b < chosen.size(); ++b) {
+    for (std::size_t b = 0; b < B; ++b) {
       // Labelled tokens come in runs, one per turn.
       bool all_right = true, inside = false, turn_right = true;
       for (std::size_t t = 0; t < L; ++t) {

@@ -176,6 +176,8 @@ TrainedRun train_run(nn::Mllm& model, const Samples& samples, const TrainingConf
       const double seconds = seconds_since(start);
       const double speed = static_cast<double>(record.samples) / std::max(seconds, 1e-9);
       position.seconds += seconds;
+      result.seconds_here += seconds;
+      result.seconds_waited += record.waited;
       position.steps = record.step;
       position.finished = trainer.done();
       log.write({record, speed});

@@ -24,9 +24,14 @@ struct TrainedRun {
   std::int64_t steps = 0;         ///< done in all
   std::int64_t resumed_from = 0;  ///< of these, done by earlier calls
   double seconds = 0;             ///< spent in steps, over all calls
+  double seconds_here = 0;        ///< of these, in this call
+  double seconds_waited = 0;      ///< of these in turn, waiting for data
   /// How often this call's steps asked the system for memory (system_allocations).
   std::uint64_t first_step_allocations = 0, later_allocations = 0;
   std::string weights_sha256;  ///< nn::hash_of the parameters
+
+  /// Of this call's time in steps, the share that went by waiting for data.
+  double share_waited() const { return seconds_here > 0 ? seconds_waited / seconds_here : 0; }
 };
 
 /// Trains the model to the end of the configuration, or to the end of what an earlier call left:

@@ -1,47 +1,26 @@
 #include "experiments/training/samples.h"
 
+#include <algorithm>
 #include <map>
-#include <mutex>
 #include <span>
 
-#include "experiments/data/image.h"
 #include "tensor/memory_ledger.h"
-#include "tensor/parallel.h"
 #include "tensor/random.h"
 #include "tensor/sha256.h"
 
 namespace chainline::experiments {
-namespace {
 
-constexpr std::int64_t kMaxPixelBytes = std::int64_t{4} << 30;
-constexpr Rgb kPadding = {127, 127, 127};  // 0 after the mapping to [-1, 1], as nearly as bytes go
-
-/// The image as `size` x `size` bytes, channel by channel.
-void prepare(const Image& image, int size, std::uint8_t* out) {
-  const Image square = image.width == image.height ? image : pad_to_square(image, kPadding);
-  const Image small = square.width == size ? square : resize_bicubic(square, size, size);
-  const auto area = static_cast<std::size_t>(size) * static_cast<std::size_t>(size);
-  for (std::size_t i = 0; i < area; ++i) {
-    for (std::size_t c = 0; c < 3; ++c) out[c * area + i] = small.pixels[3 * i + c];
-  }
-}
-
-float normalized(std::uint8_t byte) { return static_cast<float>(byte) / 127.5f - 1.0f; }
-
-}  // namespace
-
-Tensor image_tensor(const Image& image, int size) {
-  Tensor t = Tensor::empty({3, size, size}, DType::f32);
-  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(t.numel()));
-  prepare(image, size, bytes.data());
-  float* x = t.mutable_data<float>();
-  for (std::size_t i = 0; i < bytes.size(); ++i) x[i] = normalized(bytes[i]);
-  return t;
+BatchTensors::BatchTensors(const SampleBatch& batch)
+    : ids(Tensor::from(batch.text.ids, {batch.text.rows, batch.text.columns})),
+      labels(Tensor::from(batch.text.labels, {batch.text.rows, batch.text.columns})),
+      labelled(Tensor::from(batch.labelled, {batch.text.rows})) {
+  const MemoryScope held("images");
+  images = Tensor::empty({batch.text.rows, 3, batch.image_size, batch.image_size}, DType::f32);
+  normalize(batch.pixels, images.mutable_data<float>());
 }
 
 Samples::Samples(const Split& split, std::int64_t begin, std::int64_t end,
-                 const Conversation& conversation, int image_size, const Watermarker* watermarker)
-    : image_size_(image_size) {
+                 const Conversation& conversation, int image_size, const Watermarker* watermarker) {
   const auto count = static_cast<std::int64_t>(split.examples.size());
   check<ValueError>(begin >= 0 && begin < end && end <= count, "samples: examples [", begin, ", ",
                     end, ") are not in a split of ", count);
@@ -55,30 +34,8 @@ Samples::Samples(const Split& split, std::int64_t begin, std::int64_t end,
     if (fresh) wanted.push_back(example.image);
     image_of_.push_back(found->second);
   }
-  const std::int64_t bytes = 3 * static_cast<std::int64_t>(image_size) * image_size;
-  const auto images = static_cast<std::int64_t>(wanted.size());
-  check<ValueError>(images <= kMaxPixelBytes / bytes, "samples: ", images, " images of ",
-                    image_size,
-                    " px need more than the 4 GiB that are kept in memory; train on fewer");
-  pixels_.resize(static_cast<std::size_t>(images * bytes));
-  std::map<std::int64_t, LedgerLine> cards;
-  std::mutex mutex;
-  parallel_for(images, 16, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t r = first; r < last; ++r) {
-      const std::int64_t index = wanted[static_cast<std::size_t>(r)];
-      Image image = split.images->image(index);
-      if (watermarker != nullptr) {
-        Watermarked marked = watermarker->apply(image, index, split.images->name(index));
-        image = std::move(marked.image);
-        if (marked.line) {
-          const std::lock_guard lock(mutex);
-          cards.emplace(index, std::move(*marked.line));
-        }
-      }
-      prepare(image, image_size_, pixels_.data() + r * bytes);
-    }
-  });
-  for (auto& card : cards) cards_.push_back(std::move(card.second));
+  pictures_ =
+      std::make_shared<const Pictures>(split.images, std::move(wanted), image_size, watermarker);
 }
 
 std::size_t Samples::at(std::int64_t sample) const {
@@ -95,7 +52,7 @@ std::int64_t Samples::labelled(std::int64_t sample) const {
 
 std::string Samples::sha256() const {
   Sha256 hash;
-  hash.update("chainline-samples-1 " + std::to_string(image_size_) + "\n");
+  hash.update("chainline-samples-2\n");
   const auto update = [&](const std::vector<std::int64_t>& values) {
     hash.update(std::to_string(values.size()) + " ");
     hash.update(std::as_bytes(std::span(values)));
@@ -105,32 +62,27 @@ std::string Samples::sha256() const {
     update(tokens.labels);
   }
   update(image_of_);
-  hash.update(std::as_bytes(std::span(pixels_)));
+  const Sha256Digest pictures = pictures_->digest();
+  hash.update(std::as_bytes(std::span(pictures)));
   return to_hex(hash.digest());
 }
 
-Tensor Samples::images(const std::vector<std::int64_t>& samples) const {
-  const auto B = static_cast<std::int64_t>(samples.size());
-  const MemoryScope held("images");
-  Tensor t = Tensor::empty({B, 3, image_size_, image_size_}, DType::f32);
-  float* out = t.mutable_data<float>();
-  const std::int64_t n = 3 * static_cast<std::int64_t>(image_size_) * image_size_;
-  for (std::int64_t b = 0; b < B; ++b) {
-    const std::uint8_t* in =
-        pixels_.data() + image_of_[at(samples[static_cast<std::size_t>(b)])] * n;
-    for (std::int64_t i = 0; i < n; ++i) out[b * n + i] = normalized(in[i]);
-  }
-  return t;
-}
-
-Batch Samples::batch(const std::vector<std::int64_t>& samples, std::int64_t pad_token) const {
+SampleBatch Samples::batch(const std::vector<std::int64_t>& samples, std::int64_t pad_token) const {
+  SampleBatch batch;
+  batch.image_size = pictures_->size();
+  const std::int64_t bytes = pictures_->bytes();
+  batch.pixels.resize(samples.size() * static_cast<std::size_t>(bytes));
   std::vector<Tokens> rows;
   std::int64_t longest = 0;
   for (const std::int64_t s : samples) {
+    pictures_->copy(image_of_[at(s)],
+                    batch.pixels.data() + static_cast<std::int64_t>(rows.size()) * bytes);
     rows.push_back(tokens(s));
+    batch.labelled.push_back(labelled(s));
     longest = std::max(longest, static_cast<std::int64_t>(rows.back().ids.size()));
   }
-  return collate(rows, pad_token, longest);
+  batch.text = collate(rows, pad_token, longest);
+  return batch;
 }
 
 std::vector<std::int64_t> epoch_order(std::int64_t count, std::uint64_t seed, std::uint32_t epoch) {
@@ -141,16 +93,14 @@ std::vector<std::int64_t> epoch_order(std::int64_t count, std::uint64_t seed, st
   return order;
 }
 
-std::vector<std::int64_t> batch_at(std::int64_t step, std::int64_t batch_size, std::int64_t count,
-                                   std::uint64_t seed) {
-  std::vector<std::int64_t> batch, order;
-  std::int64_t epoch = -1;
-  for (std::int64_t i = step * batch_size; i < (step + 1) * batch_size; ++i) {
-    if (i / count != epoch) {
-      epoch = i / count;
-      order = epoch_order(count, seed, static_cast<std::uint32_t>(epoch));
+std::vector<std::int64_t> BatchOrder::at(std::int64_t step) {
+  std::vector<std::int64_t> batch;
+  for (std::int64_t i = step * batch_size_; i < (step + 1) * batch_size_; ++i) {
+    if (i / count_ != epoch_) {
+      epoch_ = i / count_;
+      order_ = epoch_order(count_, seed_, static_cast<std::uint32_t>(epoch_));
     }
-    batch.push_back(order[static_cast<std::size_t>(i % count)]);
+    batch.push_back(order_[static_cast<std::size_t>(i % count_)]);
   }
   return batch;
 }

@@ -1,35 +1,43 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "experiments/data/dataset.h"
 #include "experiments/text/batch.h"
 #include "experiments/text/conversation.h"
-#include "experiments/watermark/ledger.h"
+#include "experiments/training/pictures.h"
 #include "experiments/watermark/watermark.h"
 #include "tensor/tensor.h"
 
 namespace chainline::experiments {
 
-/// An image as the encoder sees it: padded to a square with the mean colour 127, resized to
-/// `size` x `size` with Pillow's bicubic filter, and mapped from bytes to [-1, 1].
-///
-///   x = byte / 127.5 - 1
-///
-/// Shapes   (3, size, size), f32
-Tensor image_tensor(const Image& image, int size);
+/// Some samples side by side, before they become tensors.
+struct SampleBatch {
+  Batch text;
+  std::vector<std::int64_t> labelled;  ///< labelled tokens of each sample
+  std::vector<std::uint8_t> pixels;    ///< (B, 3, S, S)
+  int image_size = 0;
+};
 
-/// A split made ready for training: every text as tokens, every image decoded, watermarked and
-/// resized once, kept as bytes.
+/// The same as tensors: what a model is given.
+struct BatchTensors {
+  Tensor ids, labels;  ///< i64 (B, T)
+  Tensor labelled;     ///< i64 (B)
+  Tensor images;       ///< f32 (B, 3, S, S)
+
+  explicit BatchTensors(const SampleBatch& batch);
+};
+
+/// A split made ready for training: every text as tokens, every image as it is first asked for.
 class Samples {
  public:
-  /// Examples [begin, end) of the split, in their order. With a watermarker the images that it
-  /// selects carry a card, drawn before the image is resized.
+  /// Examples [begin, end) of the split, in their order. With a watermarker, which is copied, the
+  /// images that it selects carry a card.
   ///
-  /// **Errors** those of decoding and tokenizing, naming the sample; ValueError when the images
-  /// need more than 4 GiB.
+  /// **Errors** those of tokenizing, naming the sample.
   Samples(const Split& split, std::int64_t begin, std::int64_t end,
           const Conversation& conversation, int image_size, const Watermarker* watermarker);
 
@@ -37,35 +45,45 @@ class Samples {
   const Tokens& tokens(std::int64_t sample) const { return tokens_[at(sample)]; }
   /// Labelled tokens of a sample: what per-token normalisation divides by.
   std::int64_t labelled(std::int64_t sample) const;
-  /// The cards that were drawn.
-  const std::vector<LedgerLine>& cards() const { return cards_; }
+  /// The cards of all samples' images (Pictures::cards).
+  std::vector<LedgerLine> cards() const { return pictures_->cards(); }
 
-  /// SHA-256 (hex) of all that a training sees of the samples: tokens, labels and pixels, the cards
-  /// among them.
+  /// SHA-256 (hex) of all that what a training sees of the samples is a function of: tokens, labels
+  /// and Pictures::digest.
   std::string sha256() const;
 
-  /// The images of some samples, f32 (B, 3, S, S).
-  Tensor images(const std::vector<std::int64_t>& samples) const;
-  /// Their tokens side by side.
-  Batch batch(const std::vector<std::int64_t>& samples, std::int64_t pad_token) const;
+  /// Samples side by side, shorter texts filled up with pad_token.
+  ///
+  /// **Errors** those of decoding, naming the image.
+  SampleBatch batch(const std::vector<std::int64_t>& samples, std::int64_t pad_token) const;
 
  private:
   std::size_t at(std::int64_t sample) const;
 
-  int image_size_;
   std::vector<Tokens> tokens_;
-  std::vector<std::int64_t> image_of_;  // by sample: a row of pixels_
-  std::vector<std::uint8_t> pixels_;    // (images, 3, S, S)
-  std::vector<LedgerLine> cards_;
+  std::vector<std::int64_t> image_of_;  // by sample: a row of pictures_
+  std::shared_ptr<const Pictures> pictures_;
 };
 
 /// The order in which an epoch visits `count` samples: a function of (seed, epoch).
 std::vector<std::int64_t> epoch_order(std::int64_t count, std::uint64_t seed, std::uint32_t epoch);
 
-/// The samples of step `step`: batches run through the epochs without a break, so a batch may hold
-/// the end of one epoch and the start of the next. A function of its arguments, which is all that
-/// resuming needs to know.
-std::vector<std::int64_t> batch_at(std::int64_t step, std::int64_t batch_size, std::int64_t count,
-                                   std::uint64_t seed);
+/// The samples of every step: batches run through the epochs without a break, so a batch may hold
+/// the end of one epoch and the start of the next.
+class BatchOrder {
+ public:
+  BatchOrder(std::int64_t batch_size, std::int64_t count, std::uint64_t seed)
+      : batch_size_(batch_size), count_(count), seed_(seed) {}
+
+  /// A function of the step and the constructor's arguments, which is all that resuming needs to
+  /// know. The order of the last epoch asked for is kept, since the next step will want it.
+  std::vector<std::int64_t> at(std::int64_t step);
+
+ private:
+  std::int64_t batch_size_, count_;
+  std::uint64_t seed_;
+  std::int64_t epoch_ = -1;  // of order_
+  std::vector<std::int64_t> order_;
+};
 
 }  // namespace chainline::experiments

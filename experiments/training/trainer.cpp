@@ -1,7 +1,9 @@
 #include "experiments/training/trainer.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <utility>
 
 #include "autograd/engine.h"
 #include "autograd/ops.h"
@@ -29,22 +31,16 @@ void check_config(const TrainingConfig& c) {
 
 }  // namespace
 
-BatchLoss loss_of(const nn::Mllm& model, const Samples& samples,
-                  const std::vector<std::int64_t>& chosen, Normalization normalization,
+BatchLoss loss_of(const nn::Mllm& model, const BatchTensors& samples, Normalization normalization,
                   std::int64_t batch_tokens, std::int64_t batch_samples) {
   const nn::MllmConfig& config = model.config();
-  const Batch text = samples.batch(chosen, config.pad_token_id);
-  const Tensor ids = Tensor::from(text.ids, {text.rows, text.columns});
-  const Tensor labels = Tensor::from(text.labels, {text.rows, text.columns});
-  const nn::Splice plan = nn::splice(ids, labels, model.image_rows(), config);
-  const nn::MllmOutput out = model(Variable(samples.images(chosen)), ids, plan);
+  const nn::Splice plan = nn::splice(samples.ids, samples.labels, model.image_rows(), config);
+  const nn::MllmOutput out = model(Variable(samples.images), samples.ids, plan);
 
-  std::vector<std::int64_t> counts;
-  for (const std::int64_t s : chosen) counts.push_back(samples.labelled(s));
   ops::CrossEntropyOptions options;
   options.ignore_index = config.ignore_index;
-  const Tensor scale = ops::cross_entropy_scale(normalization, Tensor::from(counts, {text.rows}),
-                                                batch_tokens, batch_samples, out.logits.dtype());
+  const Tensor scale = ops::cross_entropy_scale(normalization, samples.labelled, batch_tokens,
+                                                batch_samples, out.logits.dtype());
   // The loss below hands each sample's factor on, as its gradient.
   const Variable by_sample = cross_entropy(out.logits, plan.labels, options, scale);
   const Variable scaled = by_sample * Variable(scale);
@@ -56,7 +52,8 @@ Trainer::Trainer(nn::Mllm& model, const Samples& samples, const TrainingConfig& 
       samples_(samples),
       config_((check_config(config), config)),
       parameters_(nn::trainable_parameters(model)),
-      schedule_(config.learning_rate, warmup_steps(config), config.steps) {
+      schedule_(config.learning_rate, warmup_steps(config), config.steps),
+      order_(config.batch, samples.size(), config.seed) {
   check<ValueError>(!parameters_.empty(), "training: the model has no trainable parameter");
   model_.set_recompute(config.recompute);
   if (config.optimizer == OptimizerKind::adamw) {
@@ -74,9 +71,23 @@ Trainer::Trainer(nn::Mllm& model, const Samples& samples, const TrainingConfig& 
   }
 }
 
+std::unique_ptr<BatchLoader> Trainer::make_loader() const {
+  const std::int64_t batch = config_.batch, part = std::min(config_.micro_batch, batch);
+  const std::int64_t parts = (batch + part - 1) / part;  // of a step
+  auto choose = [order = order_, batch, part, parts](std::int64_t number) mutable {
+    const std::vector<std::int64_t> all = order.at(number / parts);
+    const std::int64_t begin = number % parts * part;
+    return std::vector<std::int64_t>(all.begin() + begin,
+                                     all.begin() + std::min(batch, begin + part));
+  };
+  return std::make_unique<BatchLoader>(samples_, model_.config().pad_token_id, steps_ * parts,
+                                       config_.steps * parts, std::move(choose));
+}
+
 StepRecord Trainer::step() {
-  const std::vector<std::int64_t> batch =
-      batch_at(steps_, config_.batch, samples_.size(), config_.seed);
+  using Clock = std::chrono::steady_clock;
+  if (!loader_) loader_ = make_loader();
+  const std::vector<std::int64_t> batch = order_.at(steps_);
   StepRecord record;
   record.learning_rate = schedule_.rate(steps_);
   record.samples = static_cast<std::int64_t>(batch.size());
@@ -85,16 +96,14 @@ StepRecord Trainer::step() {
   GradientAccumulator sums(nn::variables_of(parameters_));
   GradOptions options;
   options.release = true;
-  for (std::size_t begin = 0; begin < batch.size();) {
-    const std::size_t end =
-        std::min(batch.size(), begin + static_cast<std::size_t>(config_.micro_batch));
-    const std::vector<std::int64_t> part(batch.begin() + static_cast<std::ptrdiff_t>(begin),
-                                         batch.begin() + static_cast<std::ptrdiff_t>(end));
+  for (std::int64_t begin = 0; begin < record.samples; begin += config_.micro_batch) {
+    const Clock::time_point asked = Clock::now();
+    const BatchTensors part(loader_->next());
+    record.waited += std::chrono::duration<double>(Clock::now() - asked).count();
     const BatchLoss loss =
-        loss_of(model_, samples_, part, config_.normalization, record.tokens, record.samples);
+        loss_of(model_, part, config_.normalization, record.tokens, record.samples);
     for (const double sample : loss.samples) record.loss += sample;
     sums.add(loss.loss, options);
-    begin = end;
   }
   std::vector<Tensor> gradients = sums.finish();
   check<ValueError>(std::isfinite(record.loss), "training: the loss of step ", steps_ + 1, " is ",
@@ -122,6 +131,7 @@ void Trainer::restore(std::int64_t steps, const std::vector<nn::NamedState>& sta
     sgd_->restore(steps, state);
   }
   steps_ = steps;
+  loader_.reset();
 }
 
 }  // namespace chainline::experiments

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/training/batch_loader.h"
 #include "experiments/training/samples.h"
 #include "nn/mllm.h"
 #include "nn/optimizer.h"
@@ -27,8 +28,8 @@ struct TrainingConfig {
   bool recompute = false;  ///< compute each block again for the gradient, for less memory
   OptimizerKind optimizer = OptimizerKind::adamw;
   double learning_rate = 1e-3;
-  double warmup = 0.03;  ///< share of the steps
-  double clip = 1.0;     ///< global norm of the gradient; 0 for none
+  double warmup = 0.03;         ///< share of the steps
+  double clip = 1.0;            ///< global norm of the gradient; 0 for none
   double weight_decay = 0;
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;  ///< of AdamW
   double momentum = 0;                            ///< of SGD
@@ -45,6 +46,7 @@ struct StepRecord {
   double gradient_norm = 0;  ///< before clipping
   double learning_rate = 0;
   std::int64_t samples = 0, tokens = 0;  ///< in the batch; tokens are the labelled ones
+  double waited = 0;                     ///< seconds that the step waited for its data
 };
 
 /// Trains the parameters of a model that require a gradient.
@@ -58,7 +60,8 @@ struct StepRecord {
 ///        and recompute, n): of neither threads, nor micro-batches, nor interruptions
 class Trainer {
  public:
-  /// Keeps references to the model and the samples.
+  /// Keeps references to the model and the samples. The samples of the next steps are prepared while
+  /// a step computes (BatchLoader).
   ///
   /// **Errors** ValueError for a config out of range or a model without trainable parameters.
   Trainer(nn::Mllm& model, const Samples& samples, const TrainingConfig& config);
@@ -72,6 +75,8 @@ class Trainer {
   void restore(std::int64_t steps, const std::vector<nn::NamedState>& state);
 
  private:
+  std::unique_ptr<BatchLoader> make_loader() const;
+
   nn::Mllm& model_;
   const Samples& samples_;
   TrainingConfig config_;
@@ -80,6 +85,8 @@ class Trainer {
   std::unique_ptr<nn::AdamW> adamw_;  // one of the two
   std::unique_ptr<nn::Sgd> sgd_;
   std::int64_t steps_ = 0;
+  BatchOrder order_;
+  std::unique_ptr<BatchLoader> loader_;  // of the micro-batches from steps_ on, none before step()
 };
 
 /// The loss of some samples as part of a batch with `batch_tokens` labelled tokens and
@@ -88,8 +95,7 @@ struct BatchLoss {
   Variable loss;
   std::vector<double> samples;  ///< scale_b loss_b
 };
-BatchLoss loss_of(const nn::Mllm& model, const Samples& samples,
-                  const std::vector<std::int64_t>& chosen, Normalization normalization,
+BatchLoss loss_of(const nn::Mllm& model, const BatchTensors& samples, Normalization normalization,
                   std::int64_t batch_tokens, std::int64_t batch_samples);
 
 }  // namespace chainline::experiments

@@ -143,8 +143,10 @@ Ledger open_ledger(const Watermarker& watermarker) {
   return ledger;
 }
 
+std::string header_line(const Ledger& ledger) { return header_json(ledger).dump() + '\n'; }
+
 void write_ledger(const std::filesystem::path& path, const Ledger& ledger) {
-  std::string text = header_json(ledger).dump() + '\n';
+  std::string text = header_line(ledger);
   for (const LedgerLine& line : ledger.lines) text += line_json(line).dump() + '\n';
   write_atomically(path, std::as_bytes(std::span(text)));
 }

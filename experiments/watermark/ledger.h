@@ -23,6 +23,9 @@ struct Ledger {
 /// A ledger without lines for what the watermarker draws.
 Ledger open_ledger(const Watermarker& watermarker);
 
+/// The first line of its file: how cards are drawn.
+std::string header_line(const Ledger& ledger);
+
 /// Writes JSON lines: a header with `"ledger": "chainline watermark", "version": 1` and the spec,
 /// then one object for each marked image. The file is whole, or as it was before.
 void write_ledger(const std::filesystem::path& path, const Ledger& ledger);

@@ -364,6 +364,9 @@ TEST_F(Program, TrainsAsksMarksAndInspects) {
   const Outcome trained = run(training("run", {"--steps", "2", "--watermark-rate", "0.5"}));
   EXPECT_EQ(trained.code, 0) << trained.err;
   EXPECT_NE(trained.out.find("weights sha256   "), std::string::npos) << trained.out;
+  EXPECT_NE(trained.out.find("\nwaited for data  "), std::string::npos) << trained.out;
+  EXPECT_NE(content_of(folder_ / "run" / "manifest.json").find("\"share_waited_for_data\": 0."),
+            std::string::npos);
   for (const char* name : {"manifest.json", "log.jsonl", "ledger.jsonl", "people.jsonl"}) {
     EXPECT_TRUE(fs::exists(folder_ / "run" / name)) << name;
   }
