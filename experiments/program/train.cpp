@@ -180,7 +180,7 @@ void add_train(CLI::App& program) {
                 "Compute each block's inner values again for the gradient instead of keeping them: "
                 "less memory, more time, the same result");
   app->add_flag("--memory", c->memory, "Print who holds memory when most is in use");
-  app->add_option("--learning-rate", c->learning_rate, "Largest learning rate (0.001)")
+  app->add_option("--learning-rate", c->learning_rate, "Largest learning rate (0.0004)")
       ->check(any_number());
   app->add_option("--seed", c->seed, "Of the weights, the order and the watermarks (1)")
       ->check(any_seed());
