@@ -76,7 +76,7 @@ struct Visibility {
 template <class T>
 void exponentiate(std::int64_t n, T max, T* row) {
   const T shift = max == -std::numeric_limits<T>::infinity() ? T(0) : max;
-  for (std::int64_t j = 0; j < n; ++j) row[j] = math::exp(row[j] - shift);
+  for (std::int64_t j = 0; j < n; ++j) row[j] = math::exp_at_most_one(row[j] - shift);
 }
 
 /// The memory that a thread needs for a head.
