@@ -8,7 +8,6 @@
 #include "tensor/gemm.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "tensor/free_order.h"
 #include "tensor/gemm_pack.h"
@@ -42,14 +41,6 @@ std::int64_t part(std::int64_t n, std::int64_t largest, std::int64_t unit) {
   return (even + unit - 1) / unit * unit;
 }
 
-/// A thread's memory for a packed panel; it keeps its size from call to call.
-template <class T>
-T* workspace(std::vector<T>& memory, std::int64_t size) {
-  const auto n = static_cast<std::size_t>(size);
-  if (memory.size() < n) memory.resize(n);
-  return memory.data();
-}
-
 template <class T>
 struct Product {
   std::int64_t M, N, K;
@@ -70,7 +61,7 @@ struct Product {
 
   /// Rows [i0, i1) and columns [j0, j1) of C.
   void block(std::int64_t i0, std::int64_t i1, std::int64_t j0, std::int64_t j1) const {
-    thread_local std::vector<T> memory;
+    thread_local Scratch<T> memory;
     const std::int64_t step = depth();
     for (std::int64_t k0 = 0; k0 < K; k0 += step) {
       const std::int64_t ks = std::min(step, K - k0);
@@ -79,7 +70,7 @@ struct Product {
         Matrix<T> panel = b.from(k0, j);
         const bool whole = columns % kWidth<T> == 0;
         if (!(whole && panel.column_stride == 1 && i1 - i0 <= kRowsWithoutCopy)) {
-          T* const packed = workspace(memory, ks * kTileColumns<T>);
+          T* const packed = memory.take(ks * kTileColumns<T>);
           pack_panel(ks, columns, panel, packed);
           panel = {packed, kTileColumns<T>, 1};
         }
@@ -120,16 +111,16 @@ struct Product {
                      Matrix<T> at, Matrix<T> panel, T* to) const {
     const std::int64_t run = mode == GemmMode::add ? length : ks;
     const std::int64_t vectors = (columns + kWidth<T> - 1) / kWidth<T>;
-    TileTask<T> task{run == 0 ? 1 : ks / run,
-                     run,
-                     at,
-                     panel.data,
-                     panel.row_stride,
-                     to,
-                     c_stride,
-                     columns - (vectors - 1) * kWidth<T>,
-                     mode == GemmMode::store && k0 > 0 ? GemmMode::extend : mode};
-    tile_of<T>(rows, vectors)(task);
+    tile_of<T>(rows,
+               vectors)({.chains = run == 0 ? 1 : ks / run,
+                         .length = run,
+                         .a = at,
+                         .b = panel.data,
+                         .b_stride = panel.row_stride,
+                         .c = to,
+                         .c_stride = c_stride,
+                         .last = columns - (vectors - 1) * kWidth<T>,
+                         .mode = mode == GemmMode::store && k0 > 0 ? GemmMode::extend : mode});
   }
 };
 

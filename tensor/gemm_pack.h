@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "tensor/gemm_tile.h"
 
@@ -9,6 +10,20 @@
 
 namespace chainline::cpu::CHAINLINE_ISA {
 namespace {
+
+/// A thread's memory, which keeps its size from use to use. It begins with anything.
+template <class T>
+class Scratch {
+ public:
+  T* take(std::int64_t size) {
+    const auto n = static_cast<std::size_t>(size);
+    if (memory_.size() < n) memory_.resize(n);
+    return memory_.data();
+  }
+
+ private:
+  std::vector<T> memory_;
+};
 
 /// B's rows [0, K) and `columns` columns, at most a tile's, as a dense panel of kTileColumns;
 /// columns missing in a vector become zeros.

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
-#include <vector>
 
 #include "tensor/gemm_pack.h"
 #include "tensor/gemm_tile.h"
@@ -18,20 +17,6 @@ namespace {
 
 /// Which of the pairs (query, key) count, as bytes.
 using Seen = Matrix<std::uint8_t>;
-
-/// A thread's memory, which keeps its size from use to use. It begins with anything.
-template <class T>
-class Scratch {
- public:
-  T* take(std::int64_t size) {
-    const auto n = static_cast<std::size_t>(size);
-    if (memory_.size() < n) memory_.resize(n);
-    return memory_.data();
-  }
-
- private:
-  std::vector<T> memory_;
-};
 
 /// The right operand (K, N) of products, packed into panels.
 template <class T>
@@ -81,8 +66,12 @@ class AttentionBlock {
       for (std::int64_t i = 0; i < queries_; i += kTileRows) {
         const std::int64_t rows = std::min<std::int64_t>(kTileRows, queries_ - i);
         if (limit(i + rows - 1) <= j) continue;
-        tile_of<T>(rows, vectors)({1, b.K, a.from(i, 0), b.at(0, j), kTileColumns<T>,
-                                   out + i * stride_ + j, stride_, kWidth<T>, GemmMode::store});
+        tile_of<T>(rows, vectors)({.length = b.K,
+                                   .a = a.from(i, 0),
+                                   .b = b.at(0, j),
+                                   .b_stride = kTileColumns<T>,
+                                   .c = out + i * stride_ + j,
+                                   .c_stride = stride_});
       }
     }
   }

@@ -18,6 +18,7 @@
 #include "tensor/ops/optimizer_step.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/sha256.h"
+#include "tests/each_isa.h"
 #include "tests/support.h"
 
 namespace chainline::test {
@@ -105,24 +106,6 @@ inline std::map<std::string, std::vector<Tensor>> results_without_gradient(DType
         ops::cross_entropy_scale(n, counts, 11, 3, dtype));
   }
   return results;
-}
-
-/// A test for each instruction set that the processor has. Leaves set and threads as they were.
-class EachIsa : public testing::TestWithParam<Isa> {
- protected:
-  void SetUp() override { set_isa(GetParam()); }
-  void TearDown() override {
-    set_isa(isa_);
-    set_threads(threads_);
-  }
-
- private:
-  Isa isa_ = isa();
-  int threads_ = threads();
-};
-
-inline std::string isa_of(const testing::TestParamInfo<Isa>& set) {
-  return std::string(name(set.param));
 }
 
 }  // namespace chainline::test

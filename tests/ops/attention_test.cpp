@@ -7,6 +7,7 @@
 
 #include "tensor/math.h"
 #include "tensor/row_sum.h"
+#include "tests/each_isa.h"
 #include "tests/support.h"
 
 namespace chainline {
@@ -188,7 +189,9 @@ std::vector<Case> cases_that_hurt() {
           {1, 1, 1, 45, 31, 7, 32, {0.2, true, {}}},
           {2, 4, 2, 7, 11, 5, 9, {0.4, true, {}}},  // a cache before
           {1, 2, 2, 9, 4, 3, 2, {0.6, true, {}}},   // rows that see nothing
-          {2, 2, 1, 13, 17, 3, 5, {0.6, false, random_mask({2, 2, 13, 17})}},    // any pairs
+          {2, 2, 1, 13, 17, 3, 5, {0.6, false, random_mask({2, 2, 13, 17})}},  // any pairs
+          // a mask over three blocks, and columns beyond a tile's
+          {1, 2, 1, 230, 240, 35, 40, {0.2, true, random_mask({1, 2, 230, 240})}},
           {2, 2, 2, 53, 53, 8, 8, {0.3, true, random_mask({2, 1, 1, 53})}},      // hidden keys
           {2, 2, 2, 6, 6, 4, 4, {0.5, true, Tensor::zeros({1, 1}, DType::u8)}},  // nothing seen
           {1, 1, 1, 3, 0, 4, 4, {0.5, false, {}}},
@@ -207,16 +210,8 @@ TEST(Attention, AveragesValuesByHand) {
 }
 
 /// With each instruction set that the processor has: tiles, and so blocks and corners, differ.
-class AttentionOfIsa : public testing::TestWithParam<Isa> {
- protected:
-  void SetUp() override { set_isa(GetParam()); }
-  void TearDown() override { set_isa(before_); }
-
- private:
-  Isa before_ = isa();
-};
-INSTANTIATE_TEST_SUITE_P(Isas, AttentionOfIsa, testing::ValuesIn(available_isas()),
-                         [](const auto& set) { return std::string(name(set.param)); });
+class AttentionOfIsa : public test::EachIsa {};
+INSTANTIATE_TEST_SUITE_P(Isas, AttentionOfIsa, testing::ValuesIn(available_isas()), test::isa_of);
 
 TEST_P(AttentionOfIsa, IsItsRuleBitForBit) {
   for (const Case& c : cases_that_hurt()) {

@@ -10,6 +10,7 @@
 
 #include "tensor/parallel.h"
 #include "tensor/random.h"
+#include "tests/each_isa.h"
 
 namespace chainline::cpu {
 namespace {
@@ -23,16 +24,8 @@ std::vector<T> numbers(std::int64_t n, std::uint64_t seed) {
 }
 
 /// Every test runs with each instruction set that the processor has.
-class Gemm : public testing::TestWithParam<Isa> {
- protected:
-  void SetUp() override { set_isa(GetParam()); }
-  void TearDown() override { set_isa(before_); }
-
- private:
-  Isa before_ = isa();
-};
-INSTANTIATE_TEST_SUITE_P(Isas, Gemm, testing::ValuesIn(available_isas()),
-                         [](const auto& set) { return std::string(name(set.param)); });
+class Gemm : public test::EachIsa {};
+INSTANTIATE_TEST_SUITE_P(Isas, Gemm, testing::ValuesIn(available_isas()), test::isa_of);
 
 template <class T>
 void gemm(std::int64_t M, std::int64_t N, std::int64_t K, Matrix<T> a, Matrix<T> b, T* c,
@@ -152,19 +145,27 @@ TEST_P(Gemm, NeverSkipsAZero) {
   }
 }
 
+// Enough columns and rows to cut; few columns; few of both, which are cut into single panels and
+// low rows; a ragged rest of each.
 TEST_P(Gemm, HasTheSameBitsForAnyNumberOfThreads) {
-  const std::int64_t M = 700, N = 300, K = 40;
-  const std::vector<float> a = numbers<float>(M * K, 1), b = numbers<float>(K * N, 2);
-  const int before = threads();
-  std::vector<float> alone;
-  for (const int n : {1, 2, 3, 7}) {
-    set_threads(n);
-    std::vector<float> c(M * N);
-    gemm<float>(M, N, K, {a.data(), K, 1}, {b.data(), N, 1}, c.data(), N);
-    if (n == 1) alone = c;
-    EXPECT_EQ(c, alone) << n << " threads";
+  for (const Sizes& s :
+       {Sizes{700, 300, 40}, Sizes{1500, 33, 20}, Sizes{96, 96, 90}, Sizes{131, 77, 300}}) {
+    const std::vector<float> a = numbers<float>(s.M * s.K, 1), b = numbers<float>(s.K * s.N, 2);
+    const Matrix<float> ma{a.data(), 1, s.M}, mb{b.data(), s.N, 1};
+    std::vector<float> alone, alone_in_chains;
+    for (const int n : {1, 2, 3, 7}) {
+      set_threads(n);
+      std::vector<float> c(static_cast<std::size_t>(s.M * s.N)), in_chains = c;
+      gemm<float>(s.M, s.N, s.K, ma, mb, c.data(), s.N);
+      gemm_add_chains<float>(s.M, s.N, s.K / 10, 10, ma, mb, in_chains.data(), s.N);
+      if (n == 1) {
+        alone = c;
+        alone_in_chains = in_chains;
+      }
+      EXPECT_EQ(c, alone) << s.M << "x" << s.N << "x" << s.K << ", " << n << " threads";
+      EXPECT_EQ(in_chains, alone_in_chains) << s.M << "x" << s.N << ", " << n << " threads";
+    }
   }
-  set_threads(before);
 }
 
 }  // namespace

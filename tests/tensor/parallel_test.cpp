@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <set>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 namespace chainline {
@@ -44,6 +46,27 @@ TEST_F(Parallel, HandsAnExceptionToTheCallerAndStaysUsable) {
   std::atomic<int> sum{0};
   parallel_for(100, 1, [&](std::int64_t, std::int64_t) { ++sum; });
   EXPECT_EQ(sum, 100);
+}
+
+// A thread looks for the next loop a while and then sleeps: the loops come while it looks, about
+// when it falls asleep, and when it has slept for long.
+TEST_F(Parallel, RunsLoopsThatComeSoonAndLate) {
+  set_threads(2);
+  for (int round = 0; round < 300; ++round) {
+    std::atomic<int> sum{0};
+    parallel_for(8, 1, [&](std::int64_t, std::int64_t) { ++sum; });
+    ASSERT_EQ(sum, 8) << "round " << round;
+    std::this_thread::sleep_for(std::chrono::microseconds(round % 30 * 10));
+  }
+}
+
+TEST_F(Parallel, CountsOneThreadInsideALoop) {
+  set_threads(3);
+  EXPECT_EQ(threads_here(), 3);
+  std::atomic<int> wrong{0};
+  parallel_for(8, 1, [&](std::int64_t, std::int64_t) { wrong += threads_here() != 1 ? 1 : 0; });
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(threads_here(), 3);
 }
 
 TEST_F(Parallel, RunsANestedLoopAlone) {

@@ -25,10 +25,7 @@ class BenchProgram : public testing::Test {
   }
   void expect_refusal(const std::vector<std::string>& arguments, int code,
                       const std::string& sentence) const {
-    const Outcome outcome = run(arguments);
-    EXPECT_EQ(outcome.code, code);
-    EXPECT_EQ(outcome.out, "");
-    EXPECT_EQ(outcome.err, "chainline: " + sentence + "\n");
+    test::expect_refusal(run(arguments), code, sentence);
   }
   /// Nine repetitions of one call, around so many nanoseconds.
   std::string results(const std::string& name, double time) const {

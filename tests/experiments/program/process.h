@@ -64,4 +64,11 @@ class Process {
   pid_t child_ = -1;
 };
 
+/// A refusal is one sentence and an exit code.
+inline void expect_refusal(const Outcome& outcome, int code, const std::string& sentence) {
+  EXPECT_EQ(outcome.code, code);
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_EQ(outcome.err, "chainline: " + sentence + "\n");
+}
+
 }  // namespace chainline::test

@@ -78,10 +78,7 @@ class Program : public testing::Test {
   }
   void expect_refusal(const std::vector<std::string>& arguments, int code,
                       const std::string& sentence) const {
-    const Outcome outcome = run(arguments);
-    EXPECT_EQ(outcome.code, code);
-    EXPECT_EQ(outcome.out, "");
-    EXPECT_EQ(outcome.err, "chainline: " + sentence + "\n");
+    test::expect_refusal(run(arguments), code, sentence);
   }
   std::string weights(const std::string& out) const {
     return sha256_file_hex(folder_ / out / "checkpoint" / "model.safetensors");

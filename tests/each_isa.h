@@ -1,0 +1,33 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tensor/isa.h"
+#include "tensor/parallel.h"
+
+namespace chainline::test {
+
+/// A test for each instruction set that the processor has. Leaves set and threads as they were.
+///
+///   class Gemm : public test::EachIsa {};
+///   INSTANTIATE_TEST_SUITE_P(Isas, Gemm, testing::ValuesIn(available_isas()), test::isa_of);
+class EachIsa : public testing::TestWithParam<Isa> {
+ protected:
+  void SetUp() override { set_isa(GetParam()); }
+  void TearDown() override {
+    set_isa(isa_);
+    set_threads(threads_);
+  }
+
+ private:
+  Isa isa_ = isa();
+  int threads_ = threads();
+};
+
+inline std::string isa_of(const testing::TestParamInfo<Isa>& set) {
+  return std::string(name(set.param));
+}
+
+}  // namespace chainline::test
