@@ -1,0 +1,155 @@
+#include "cuda/runtime.h"
+
+#include <chrono>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <new>
+#include <shared_mutex>
+#include <thread>
+
+#include "cuda/emulator/memory.h"
+#include "cuda/emulator/observer.h"
+#include "cuda/emulator/scheduler.h"
+#include "tensor/error.h"
+
+// What the toolkit only declares, the emulator defines: streams have nothing to hold, as each work
+// is done when it is asked for.
+struct CUstream_st {};
+struct CUevent_st {
+  bool recorded = false;
+  std::chrono::steady_clock::time_point time;
+};
+
+namespace chainline::emulator {
+namespace {
+
+constexpr std::align_val_t kAlignment{256};
+
+/// Each allocation has exactly the bytes that were asked for, so that AddressSanitizer sees the
+/// first one behind it.
+class DeviceMemory {
+ public:
+  void* allocate(std::size_t bytes) {
+    const std::unique_lock lock(mutex_);
+    check<DeviceError>(bytes <= settings().memory_bytes - used_, "device_malloc: expected at most ",
+                       settings().memory_bytes - used_, " bytes of free memory, got ", bytes);
+    auto* memory = static_cast<std::byte*>(::operator new(bytes, kAlignment));
+    std::memset(memory, 0xff, bytes);
+    allocations_[memory] = bytes;
+    used_ += bytes;
+    if (Observer* o = observer()) o->allocated(memory, bytes);
+    return memory;
+  }
+
+  void free(void* memory) {
+    const std::unique_lock lock(mutex_);
+    const auto found = allocations_.find(static_cast<std::byte*>(memory));
+    check<DeviceError>(found != allocations_.end(),
+                       "device_free: expected what device_malloc returned, got another pointer");
+    used_ -= found->second;
+    allocations_.erase(found);
+    if (Observer* o = observer()) o->freed(memory);
+    ::operator delete(memory, kAlignment);
+  }
+
+  Allocation find(const void* address) const {
+    const auto* p = static_cast<const std::byte*>(address);
+    const std::shared_lock lock(mutex_);
+    auto next = allocations_.upper_bound(p);
+    if (next == allocations_.begin()) return {};
+    --next;
+    if (p > next->first + next->second) return {};
+    return {next->first, next->second};
+  }
+
+ private:
+  mutable std::shared_mutex mutex_;
+  std::map<const std::byte*, std::size_t> allocations_;
+  std::size_t used_ = 0;
+};
+
+DeviceMemory& device_memory() {
+  static DeviceMemory memory;
+  return memory;
+}
+
+void expect_device_memory(const void* memory, std::size_t bytes, const char* function,
+                          const char* argument) {
+  if (bytes == 0) return;
+  const Allocation a = find_allocation(memory);
+  check<DeviceError>(a.begin != nullptr, function, ": ", argument,
+                     ": expected memory of the device, got a pointer to something else");
+  const auto room =
+      static_cast<std::size_t>(a.begin + a.bytes - static_cast<const std::byte*>(memory));
+  check<DeviceError>(bytes <= room, function, ": ", argument, ": expected at least ", bytes,
+                     " bytes of device memory, got ", room);
+}
+
+}  // namespace
+
+Allocation find_allocation(const void* address) { return device_memory().find(address); }
+
+}  // namespace chainline::emulator
+
+namespace chainline::cuda {
+
+using emulator::device_memory;
+using emulator::expect_device_memory;
+
+int device_count() { return 1; }
+
+DeviceProperties device_properties(int device) {
+  check<DeviceError>(device == 0, "device_properties: device: expected 0, got ", device);
+  const emulator::Settings& now = emulator::settings();
+  return {"emulator", now.memory_bytes, 8, 0, now.workers, true};
+}
+
+void set_device(int device) {
+  check<DeviceError>(device == 0, "set_device: device: expected 0, got ", device);
+}
+
+void* device_malloc(std::size_t bytes) {
+  return bytes == 0 ? nullptr : device_memory().allocate(bytes);
+}
+
+void device_free(void* memory) {
+  if (memory != nullptr) device_memory().free(memory);
+}
+
+void device_memcpy(void* destination, const void* source, std::size_t bytes, Copy direction,
+                   Stream) {
+  if (direction != Copy::to_host) {
+    expect_device_memory(destination, bytes, "device_memcpy", "destination");
+  }
+  if (direction != Copy::to_device) {
+    expect_device_memory(source, bytes, "device_memcpy", "source");
+  }
+  if (bytes > 0) std::memmove(destination, source, bytes);
+}
+
+void device_memset(void* memory, int byte, std::size_t bytes, Stream) {
+  expect_device_memory(memory, bytes, "device_memset", "memory");
+  if (bytes > 0) std::memset(memory, byte, bytes);
+}
+
+Stream stream_create() { return new CUstream_st; }
+void stream_destroy(Stream stream) { delete stream; }
+void stream_synchronize(Stream) {}
+void stream_wait(Stream, Event) {}
+void device_synchronize() {}
+
+Event event_create() { return new CUevent_st; }
+void event_destroy(Event event) { delete event; }
+void event_record(Event event, Stream) {
+  event->recorded = true;
+  event->time = std::chrono::steady_clock::now();
+}
+void event_synchronize(Event) {}
+float event_milliseconds(Event begin, Event end) {
+  check<DeviceError>(begin->recorded && end->recorded,
+                     "event_milliseconds: expected two recorded events, got one that is not");
+  return std::chrono::duration<float, std::milli>(end->time - begin->time).count();
+}
+
+}  // namespace chainline::cuda

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+struct CUstream_st;  // the toolkit's names for what its handles point to
+struct CUevent_st;
+
+/// What the library asks of a device besides launches: memory, streams and events. A build links one
+/// of two ends: cuda/toolkit/runtime.cu, which hands each call to the CUDA runtime, or the emulator
+/// (cuda/emulator/runtime.cpp), whose device memory is the host's and whose streams run at once.
+///
+/// Errors   DeviceError for whatever the device refuses, named by the function and the reason
+namespace chainline::cuda {
+
+using Stream = CUstream_st*;  // nullptr is the default stream
+using Event = CUevent_st*;
+
+struct DeviceProperties {
+  std::string name;
+  std::size_t memory_bytes = 0;
+  int major = 0, minor = 0;  // compute capability
+  int multiprocessors = 0;
+  bool emulated = false;
+};
+
+/// How many devices there are; none is no error.
+int device_count();
+DeviceProperties device_properties(int device);
+/// The device that calls of this OS thread go to; at first 0.
+void set_device(int device);
+
+/// Aligned to 256 bytes; nullptr for no bytes. What it holds is arbitrary: the emulator writes NaNs.
+void* device_malloc(std::size_t bytes);
+/// Waits for the work that may use it. nullptr is allowed.
+void device_free(void* memory);
+
+enum class Copy { to_device, to_host, on_device };
+/// In order with the other work of the stream; the host's memory must last until that is done.
+void device_memcpy(void* destination, const void* source, std::size_t bytes, Copy direction,
+                   Stream stream);
+/// Sets each byte.
+void device_memset(void* memory, int byte, std::size_t bytes, Stream stream);
+
+Stream stream_create();
+void stream_destroy(Stream stream);
+/// Waits for the stream's work. The first error of a kernel in it is thrown here at the latest.
+void stream_synchronize(Stream stream);
+void stream_wait(Stream stream, Event event);
+void device_synchronize();
+
+Event event_create();
+void event_destroy(Event event);
+void event_record(Event event, Stream stream);
+void event_synchronize(Event event);
+/// Units    milliseconds between two recorded events whose work is done
+float event_milliseconds(Event begin, Event end);
+
+}  // namespace chainline::cuda
