@@ -93,7 +93,7 @@ __global__ void atomics(int* ints, unsigned* words, float* floats, unsigned long
   atomicInc(&words[3], 9u);
   atomicAdd(&floats[0], 0.5f);
   atomicAdd(&longs[0], 1ull << 32);
-  unsigned long long old = longs[1];
+  unsigned long long old = 0;  // a guess; a plain read of what others change would be a race
   unsigned long long seen;
   do {  // the usual loop for what no atomic function does
     seen = old;
