@@ -103,15 +103,19 @@ ErrorBound elementwise(std::function<Rounded(const std::vector<Rounded>&)> formu
   });
 }
 
-ErrorBound of_linear() {
-  return by_rows([](Row x, const std::vector<Numbers>& in) {
+ErrorBound of_linear(bool biased, bool residual) {
+  return by_rows([=](Row x, const std::vector<Numbers>& in) {
     const auto K = static_cast<std::int64_t>(x.size());
+    const std::int64_t N = static_cast<std::int64_t>(in[1].size()) / K;
+    const std::int64_t r = (x.data() - in[0].data()) / K;
     std::vector<Rounded> y;
-    for (std::int64_t n = 0; n < static_cast<std::int64_t>(in[1].size()) / K; ++n) {
+    for (std::int64_t n = 0; n < N; ++n) {
       const Row weight = row_of(in[1], n, K);
-      Rounded chain;
-      for (std::int64_t k = 0; k < K; ++k) chain = fma(at(x, k), at(weight, k), chain);
-      y.push_back(in.size() > 2 ? chain + at(in[2], n) : chain);
+      Rounded sum;
+      for (std::int64_t k = 0; k < K; ++k) sum = fma(at(x, k), at(weight, k), sum);
+      if (biased) sum = sum + at(in[2], n);
+      if (residual) sum = sum + at(row_of(in[biased ? 3 : 2], r, N), n);
+      y.push_back(sum);
     }
     return y;
   });

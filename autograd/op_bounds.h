@@ -43,7 +43,7 @@ ErrorBound gamma(const Function& run, std::int64_t roundings);
 // "running": the formula of the op's header in the order of its kernel, written with Rounded.
 
 ErrorBound elementwise(std::function<Rounded(const std::vector<Rounded>&)> formula);
-ErrorBound of_linear();
+ErrorBound of_linear(bool biased, bool residual);
 ErrorBound of_softmax();
 ErrorBound of_log_softmax();
 ErrorBound of_layer_norm(double eps);

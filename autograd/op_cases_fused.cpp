@@ -16,22 +16,30 @@ void add(List& list, std::string op, std::string name, std::vector<Tensor> input
 }
 
 void add_linear(List& list) {
-  const auto layer = [&](const Shape& x, std::int64_t outputs, bool biased) {
+  const auto layer = [&](const Shape& x, std::int64_t outputs, bool biased, bool residual) {
     std::vector<Tensor> inputs{signed_numbers(x, 1), signed_numbers({outputs, x[-1]}, 2)};
     if (biased) inputs.push_back(signed_numbers({outputs}, 3));
-    const auto bias = [](In in) { return in.size() > 2 ? in[2] : Variable(); };
-    add(
-        list, "linear", shapes(inputs), inputs,
-        [bias](In in) { return Variables{linear(in[0], in[1], bias(in))}; },
-        [bias](In in) { return Variables{linear_composed(in[0], in[1], bias(in))}; }, of_linear());
+    if (residual) inputs.push_back(signed_numbers(x.with(-1, outputs), 4));
+    const auto run = [=](auto op) {
+      return [=](In in) {
+        return Variables{op(in[0], in[1], biased ? in[2] : Variable(),
+                            residual ? in[biased ? 3 : 2] : Variable())};
+      };
+    };
+    add(list, "linear", shapes(inputs), inputs, run(linear), run(linear_composed),
+        of_linear(biased, residual));
   };
-  layer({1, 1}, 1, true);
-  layer({7}, 3, true);  // a lone row
-  layer({70, 5}, 3, true);
-  layer({3, 4, 33}, 2, true);
-  layer({2, 3, 2, 5}, 4, false);
-  layer({2, 0, 3}, 4, true);
-  layer({0, 2, 3}, 4, true);
+  layer({1, 1}, 1, true, false);
+  layer({7}, 3, true, false);  // a lone row
+  layer({70, 5}, 3, true, false);
+  layer({3, 4, 33}, 2, true, false);
+  layer({2, 3, 2, 5}, 4, false, false);
+  layer({2, 0, 3}, 4, true, false);
+  layer({0, 2, 3}, 4, true, false);
+  layer({7}, 3, true, true);
+  layer({3, 4, 33}, 2, true, true);
+  layer({70, 5}, 35, false, true);
+  layer({2, 0, 3}, 4, false, true);
 }
 
 void add_rows(List& list) {

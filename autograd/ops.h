@@ -102,9 +102,11 @@ Variable dropout(const Variable& x, double p, const Generator& generator, std::u
 // --- products (autograd/ops/matmul.cpp, linear.cpp, attention.cpp) ---
 
 Variable matmul(const Variable& a, const Variable& b);  ///< da = g b^T, db = a^T g
-/// x W^T + b; dx = g W, dW = sum over samples of g^T x, db = sum over samples of g.
-Variable linear(const Variable& x, const Variable& weight, const Variable& bias = {});
-Variable linear_composed(const Variable& x, const Variable& weight, const Variable& bias = {});
+/// x W^T + b + residual; dx = g W, dW = sum over samples of g^T x, db = sum over samples of g.
+Variable linear(const Variable& x, const Variable& weight, const Variable& bias = {},
+                const Variable& residual = {});
+Variable linear_composed(const Variable& x, const Variable& weight, const Variable& bias = {},
+                         const Variable& residual = {});
 /// softmax(scale q k^T) v per head, with a key's group shared by several query heads.
 Variable attention(const Variable& q, const Variable& k, const Variable& v,
                    const ops::AttentionOptions& options);

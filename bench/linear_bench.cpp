@@ -1,9 +1,11 @@
 // linear forward, and its three gradients, at the widths of the benchmark model: matmul's products
-// with a bias, and dweight as a sum of the samples' sums.
+// with a bias, and dweight as a sum of the samples' sums; and a residual added by the product itself
+// or after it.
 
 #include "autograd/ops.h"
 #include "bench/harness.h"
 #include "bench/model_shapes.h"
+#include "tensor/ops/binary.h"
 #include "tensor/ops/linear.h"
 
 namespace chainline::bench {
@@ -24,6 +26,8 @@ constexpr Layer kLayersTimed[] = {
 };
 
 Variable composed(const Variables& in) { return linear_composed(in[0], in[1], in[2]); }
+
+Variable with_residual(const Variables& in) { return linear_composed(in[0], in[1], in[2], in[3]); }
 
 Tensors inputs(const Layer& l) {
   return {randn({kBatch, l.T, l.K}, 1), randn({l.N, l.K}, 2), randn({l.N}, 3)};
@@ -47,6 +51,18 @@ const Suite linear_suite([] {
                         },
                         gradients_of(composed, in, grad_y)};
          }});
+    if (l.N != kChannels) continue;  // a layer that ends a branch beside a residual
+    const auto ending = [&](const char* how, auto run) {
+      add({std::string("linear/") + how + l.name, flops, 0, [l, run] {
+             Tensors in = inputs(l);
+             in.push_back(randn({kBatch, l.T, l.N}, 4));
+             return Trial{[in, run] { return Tensors{run(in)}; }, value_of(with_residual, in)};
+           }});
+    };
+    ending("residual_within/",
+           [](const Tensors& in) { return ops::linear(in[0], in[1], in[2], in[3]); });
+    ending("residual_after/",
+           [](const Tensors& in) { return ops::add(in[3], ops::linear(in[0], in[1], in[2])); });
   }
 });
 

@@ -45,7 +45,7 @@ Attention::Attention(const AttentionConfig& config, DType dtype)
                     "attention: rotary positions need an even head width, got ", width());
 }
 
-Variable Attention::operator()(const Variable& x, const Tensor& positions,
+Variable Attention::operator()(const Variable& x, const Tensor& positions, const Variable& residual,
                                KeyValueCache* cache) const {
   check<ShapeError>(x.shape().rank() == 3 && x.shape()[2] == config_.channels,
                     "attention: x: expected shape (B, T, ", config_.channels, "), got ", x.shape());
@@ -65,7 +65,7 @@ Variable Attention::operator()(const Variable& x, const Tensor& positions,
   ops::AttentionOptions options;
   options.scale = 1 / std::sqrt(static_cast<double>(width()));
   options.causal = config_.causal;
-  return out_(merge_heads(attention(q, k, v, options)));
+  return out_(merge_heads(attention(q, k, v, options)), residual);
 }
 
 void Attention::visit(ParameterVisitor& v) {

@@ -27,12 +27,13 @@ struct AttentionConfig {
 
 /// Multi-head self-attention: every token reads a weighted mean of the tokens' values.
 ///
-///   y = concat_h( softmax(q_h k_g^T / sqrt(D)) v_g ) W_o^T,   q, k, v = x W_q^T, x W_k^T, x W_v^T
+///   y = residual + concat_h( softmax(q_h k_g^T / sqrt(D)) v_g ) W_o^T
+///   q, k, v = x W_q^T, x W_k^T, x W_v^T
 ///
 /// Query heads h share the keys and values of group g = h / (H / G). With rotary positions q and k
 /// are rotated before the product.
 ///
-/// Shapes   x (B, T, C), positions i64 (T)  ->  (B, T, C); H heads of width D = C / H
+/// Shapes   x, residual (B, T, C), positions i64 (T)  ->  (B, T, C); H heads of width D = C / H
 /// Errors   ShapeError when C is not a multiple of H, or x is not (B, T, C)
 /// Bits     a token's result does not depend on later tokens when causal, nor on the cache's use
 /// Source   Vaswani et al. (2017), sec. 3.2; Ainslie et al.: GQA (2023); Su et al.: RoFormer (2021)
@@ -41,7 +42,7 @@ class Attention {
   explicit Attention(const AttentionConfig& config, DType dtype = DType::f32);
 
   /// With a cache, x holds the tokens after the cached ones; the cache grows by them.
-  Variable operator()(const Variable& x, const Tensor& positions,
+  Variable operator()(const Variable& x, const Tensor& positions, const Variable& residual,
                       KeyValueCache* cache = nullptr) const;
 
   void visit(ParameterVisitor& v);

@@ -27,8 +27,8 @@ DecoderBlock::DecoderBlock(const TextConfig& c, DType dtype)
 
 Variable DecoderBlock::operator()(const Variable& x, const Tensor& positions,
                                   KeyValueCache* cache) const {
-  const Variable h = x + attention_(input_norm_(x), positions, cache);
-  return h + mlp_(post_attention_norm_(h));
+  const Variable h = attention_(input_norm_(x), positions, x, cache);
+  return mlp_(post_attention_norm_(h), h);
 }
 
 void DecoderBlock::visit(ParameterVisitor& v) {

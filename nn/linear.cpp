@@ -9,10 +9,11 @@ Linear::Linear(std::int64_t inputs, std::int64_t outputs, bool bias, DType dtype
   if (bias) bias_ = Variable(Tensor::zeros({outputs}, dtype), true);
 }
 
-Variable Linear::operator()(const Variable& x) const {
-  const Variable y = linear(x, weight_, bias_);
-  if (!low_rank_) return y;
-  return y + mul_scalar(linear(linear(x, low_rank_->a), low_rank_->b), low_rank_->scale);
+Variable Linear::operator()(const Variable& x, const Variable& residual) const {
+  if (!low_rank_) return linear(x, weight_, bias_, residual);
+  const Variable addition = linear(linear(x, low_rank_->a), low_rank_->b);
+  const Variable y = linear(x, weight_, bias_) + mul_scalar(addition, low_rank_->scale);
+  return residual.defined() ? y + residual : y;
 }
 
 void Linear::add_low_rank(std::int64_t rank, double alpha) {

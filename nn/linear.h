@@ -17,14 +17,15 @@ struct LowRank {
   double scale = 1;
 };
 
-/// y = x W^T + bias, and with a low-rank addition + scale (x A^T) B^T.
+/// y = x W^T + bias, and with a low-rank addition + scale (x A^T) B^T; then + residual, where one is
+/// given.
 ///
-/// Shapes   x (..., K); weight (N, K); bias (N)  ->  y (..., N)
+/// Shapes   x (..., K); weight (N, K); bias (N); residual (..., N)  ->  y (..., N)
 class Linear {
  public:
   Linear(std::int64_t inputs, std::int64_t outputs, bool bias, DType dtype = DType::f32);
 
-  Variable operator()(const Variable& x) const;
+  Variable operator()(const Variable& x, const Variable& residual = {}) const;
 
   /// Freezes the weight and bias and adds a trainable product of rank `rank`; B starts at zero, so
   /// the function is unchanged until the first step. A is drawn by init_weights.

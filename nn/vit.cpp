@@ -25,8 +25,8 @@ VisionBlock::VisionBlock(const VisionConfig& c, DType dtype)
       mlp_(c.hidden_size, c.intermediate_size, c.hidden_size, GeluForm::erf, dtype) {}
 
 Variable VisionBlock::operator()(const Variable& x) const {
-  const Variable h = x + attention_(norm1_(x), Tensor());
-  return h + mlp_(norm2_(h));
+  const Variable h = attention_(norm1_(x), Tensor(), x);
+  return mlp_(norm2_(h), h);
 }
 
 void VisionBlock::visit(ParameterVisitor& v) {

@@ -2,8 +2,8 @@
 // a panel of one tile's width and kDepth rows at a time, so that the panel lies in the first-level
 // cache while all the row tiles of a block pass over it; the part of A that they read stays in the
 // second level. A is read in place, whatever its strides: a tile takes one number of each row at a
-// time, and those come in time from wherever they are. Threads take whole blocks of C, so they share
-// nothing.
+// time, and those come in time from wherever they are, but for strides that collide in the cache.
+// Threads take whole blocks of C, so they share nothing, and finish each while it is at hand.
 
 #include "tensor/gemm.h"
 
@@ -20,6 +20,9 @@ namespace {
 /// Rows of B in a panel: 1 KiB of a tile row's floats, so that panel and tile fit the first level.
 template <class T>
 constexpr std::int64_t kDepth = 1024 / static_cast<std::int64_t>(sizeof(T));
+/// Products of so few rows use a panel once: a short one goes through the first level with the part
+/// of B that it comes from.
+constexpr std::int64_t kThinRows = 4, kThinDepth = 64;
 /// A block of C has as many rows as make its part of A this large, about half of a second-level
 /// cache: the more rows, the fewer times B is packed.
 constexpr std::int64_t kBlockBytes = 512 * 1024;
@@ -49,22 +52,25 @@ struct Product {
   T* c;
   std::int64_t c_stride;
   GemmMode mode;
-  const T* bias;
+  const Finish& finish;
 
   /// The depth of a block of k: a panel where C can hold an unfinished chain. Where C holds a sum
   /// of finished ones, as many whole chains as fit a panel, and at least one.
   std::int64_t depth() const {
     if (K == 0) return 1;
-    if (mode != GemmMode::add) return part(K, kDepth<T>, 1);
+    if (mode != GemmMode::add) return part(K, M <= kThinRows ? kThinDepth : kDepth<T>, 1);
     return std::min(K, length * std::max<std::int64_t>(1, kDepth<T> / length));
   }
 
   /// Rows [i0, i1) and columns [j0, j1) of C.
   void block(std::int64_t i0, std::int64_t i1, std::int64_t j0, std::int64_t j1) const {
-    thread_local Scratch<T> memory;
+    thread_local Scratch<T> memory, left_memory;
     const std::int64_t step = depth();
+    const bool copy_left = left_columns_collide() && j1 - j0 > kTileColumns<T>;
     for (std::int64_t k0 = 0; k0 < K; k0 += step) {
       const std::int64_t ks = std::min(step, K - k0);
+      T* const left = copy_left ? left_memory.take((i1 - i0 + kTileRows) * ks) : nullptr;
+      if (copy_left) pack_rows(i1 - i0, ks, a.from(i0, k0), left);
       for (std::int64_t j = j0; j < j1; j += kTileColumns<T>) {
         const std::int64_t columns = std::min(kTileColumns<T>, j1 - j);
         Matrix<T> panel = b.from(k0, j);
@@ -80,20 +86,23 @@ struct Product {
           if (i1 - i0 > kTileRows) {
             next.part(i - i0, std::min(kTileRows + i - i0, i1 - i0), i1 - i0);
           }
-          tile_of_block(k0, ks, std::min<std::int64_t>(kTileRows, i1 - i), columns, a.from(i, k0),
-                        panel, c + i * c_stride + j);
+          const Matrix<T> rows =
+              copy_left ? Matrix<T>{left + (i - i0) * ks, 1, kTileRows} : a.from(i, k0);
+          tile_of_block(k0, ks, std::min<std::int64_t>(kTileRows, i1 - i), columns, rows, panel,
+                        c + i * c_stride + j);
         }
       }
     }
-    if (bias != nullptr) {
-      for (std::int64_t i = i0; i < i1; ++i) {
-        T* const row = c + i * c_stride;
-        for (std::int64_t j = j0; j < j1; ++j) row[j] += bias[j];
-      }
-    }
+    if (finish) finish(i0, i1, j0, j1);
   }
 
  private:
+  /// Whether A's columns begin so many bytes apart that a tile's share of them falls into two sets
+  /// of the first-level cache, and pushes itself out. Then A is copied too.
+  bool left_columns_collide() const {
+    return a.row_stride == 1 && a.column_stride * static_cast<std::int64_t>(sizeof(T)) % 2048 == 0;
+  }
+
   /// The panel that is packed after the one at (k0, j).
   Prefetch<T> next_panel(std::int64_t k0, std::int64_t step, std::int64_t j0, std::int64_t j,
                          std::int64_t j1) const {
@@ -166,11 +175,11 @@ void run(const Product<T>& p) {
 
 template <class T>
 void gemm(std::int64_t M, std::int64_t N, std::int64_t K, Matrix<T> a, Matrix<T> b, T* c,
-          std::int64_t c_stride, GemmMode mode, const T* bias) {
+          std::int64_t c_stride, GemmMode mode, const Finish& finish) {
   if (K == 0 && mode == GemmMode::store) {
     for (std::int64_t i = 0; i < M; ++i) std::fill_n(c + i * c_stride, N, T(0));
   }
-  run(Product<T>{M, N, K, K, a, b, c, c_stride, mode, bias});
+  run(Product<T>{M, N, K, K, a, b, c, c_stride, mode, finish});
 }
 
 template <class T>
@@ -178,13 +187,13 @@ void gemm_add_chains(std::int64_t M, std::int64_t N, std::int64_t chains, std::i
                      Matrix<T> a, Matrix<T> b, T* c, std::int64_t c_stride) {
   if (kFreeOrder) return gemm(M, N, chains * length, a, b, c, c_stride, GemmMode::extend);
   const GemmMode mode = GemmMode::add;
-  run(Product<T>{M, N, chains * length, length, a, b, c, c_stride, mode, nullptr});
+  run(Product<T>{M, N, chains * length, length, a, b, c, c_stride, mode, {}});
 }
 
 template void gemm(std::int64_t, std::int64_t, std::int64_t, Matrix<float>, Matrix<float>, float*,
-                   std::int64_t, GemmMode, const float*);
+                   std::int64_t, GemmMode, const Finish&);
 template void gemm(std::int64_t, std::int64_t, std::int64_t, Matrix<double>, Matrix<double>,
-                   double*, std::int64_t, GemmMode, const double*);
+                   double*, std::int64_t, GemmMode, const Finish&);
 template void gemm_add_chains(std::int64_t, std::int64_t, std::int64_t, std::int64_t, Matrix<float>,
                               Matrix<float>, float*, std::int64_t);
 template void gemm_add_chains(std::int64_t, std::int64_t, std::int64_t, std::int64_t,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "tensor/kernel.h"
 
@@ -27,13 +28,18 @@ enum class GemmMode {
   add,     ///< C = C + the chain that starts from +0
 };
 
+/// What is done with rows [i0, i1) and columns [j0, j1) of C as soon as they are finished, by the
+/// thread that computed them.
+using Finish =
+    std::function<void(std::int64_t i0, std::int64_t i1, std::int64_t j0, std::int64_t j1)>;
+
 /// The matrix product every dense op of the CPU stands on: C (M, N) from A (M, K) and B (K, N).
 /// Element (i, j) is one chain over ascending k,
 ///
 ///   acc = fma(a[i,k], b[k,j], acc)
 ///
-/// C has contiguous rows that begin `c_stride` elements apart. With `bias` (N), bias[j] is added to
-/// the finished element. Nothing is skipped: 0 * inf is NaN. K = 0 makes the chain +0.
+/// C has contiguous rows that begin `c_stride` elements apart. `finish`, where given, sees every
+/// element of C once. Nothing is skipped: 0 * inf is NaN. K = 0 makes the chain +0.
 ///
 /// It runs on the pool's threads, or on the caller's alone inside a parallel_for.
 ///
@@ -42,7 +48,7 @@ enum class GemmMode {
 CHAINLINE_DECLARE_CPU(template <class T>
                       void gemm(std::int64_t M, std::int64_t N, std::int64_t K, Matrix<T> a,
                                 Matrix<T> b, T* c, std::int64_t c_stride,
-                                GemmMode mode = GemmMode::store, const T* bias = nullptr))
+                                GemmMode mode = GemmMode::store, const Finish& finish = {}))
 
 /// C += one chain after the other: K = chains * length, and each run of `length` ks is a chain of
 /// its own that starts from +0. A parameter's gradient is this sum, with a chain per sample

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "tensor/gemm_tile.h"
@@ -62,6 +63,23 @@ void pack_panel(std::int64_t K, std::int64_t columns, Matrix<T> b, T* panel) {
     for (; k < K; ++k) {
       for (std::int64_t j = 0; j < present; ++j) panel[k * C + j] = *b.from(k, j).data;
       for (std::int64_t j = present; j < W; ++j) panel[k * C + j] = 0;
+    }
+  }
+}
+
+/// A's first M rows and K columns, tile by tile: the numbers of a tile's rows lie together, column
+/// after column. A's own columns are contiguous.
+template <class T>
+void pack_rows(std::int64_t M, std::int64_t K, Matrix<T> a, T* tiles) {
+  for (std::int64_t i = 0; i < M; i += kTileRows, tiles += K * kTileRows) {
+    const std::int64_t rows = std::min<std::int64_t>(kTileRows, M - i);
+    for (std::int64_t k = 0; k < K; ++k) {
+      const T* const from = a.from(i, k).data;
+      if (rows == kTileRows) {
+        std::memcpy(tiles + k * kTileRows, from, sizeof(T) * kTileRows);
+      } else {
+        for (std::int64_t r = 0; r < rows; ++r) tiles[k * kTileRows + r] = from[r];
+      }
     }
   }
 }

@@ -51,13 +51,15 @@ Variable bias_gradient(const Variable& g, const SampleSum& sum) {
 }
 
 struct LinearRule final : Node {
+  bool biased = false, has_residual = false;  // which of the inputs after the weight there are
   std::string_view name() const override { return "linear"; }
   Variables backward(const Variables& g, const Needs& needs) const override {
     const auto [x, weight] = saved<2>();
     Variables gradients(inputs().size());
     if (needs[0]) gradients[0] = reshape(matmul(reshape(g[0], rows_of(g[0])), weight), x.shape());
     if (needs[1]) gradients[1] = weight_gradient(g[0], x, needs.sum(1));
-    if (gradients.size() > 2 && needs[2]) gradients[2] = bias_gradient(g[0], needs.sum(2));
+    if (biased && needs[2]) gradients[2] = bias_gradient(g[0], needs.sum(2));
+    if (has_residual && needs[inputs().size() - 1]) gradients.back() = g[0];
     return gradients;
   }
 
@@ -71,22 +73,29 @@ struct LinearRule final : Node {
 
 }  // namespace
 
-Variable linear(const Variable& x, const Variable& weight, const Variable& bias) {
-  const Tensor y = ops::linear(x.value(), weight.value(), bias.defined() ? bias.value() : Tensor());
+Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
+                const Variable& residual) {
+  const auto value = [](const Variable& v) { return v.defined() ? v.value() : Tensor(); };
+  const Tensor y = ops::linear(x.value(), weight.value(), value(bias), value(residual));
   const auto fill = [&](LinearRule& rule) {
+    rule.biased = bias.defined();
+    rule.has_residual = residual.defined();
     rule.save("x", x);
     rule.save("weight", weight);
   };
   Variables inputs{x, weight};
   if (bias.defined()) inputs.push_back(bias);
+  if (residual.defined()) inputs.push_back(residual);
   return record<LinearRule>(inputs, {y}, fill)[0];
 }
 
-Variable linear_composed(const Variable& x, const Variable& weight, const Variable& bias) {
+Variable linear_composed(const Variable& x, const Variable& weight, const Variable& bias,
+                         const Variable& residual) {
   const Variable rows = as_samples(x);
-  const Variable y = matmul(rows, transpose(weight, 0, 1));
-  const Variable shaped = reshape(y, x.shape().with(-1, weight.shape()[0]));
-  return bias.defined() ? shaped + bias : shaped;
+  Variable y =
+      reshape(matmul(rows, transpose(weight, 0, 1)), x.shape().with(-1, weight.shape()[0]));
+  if (bias.defined()) y = y + bias;
+  return residual.defined() ? y + residual : y;
 }
 
 }  // namespace chainline

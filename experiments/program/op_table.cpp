@@ -137,7 +137,7 @@ std::vector<OpRow> op_table() {
   t.add("ops/layer_norm.h", {layer_norm, layer_norm_backward}, {"layer_norm"},
         "LayerNorm.GivesTheSameBitsForAnyNumberOfThreads");
   t.add("ops/linear.h", {linear, linear_backward_weight, linear_backward_bias, matmul}, {"linear"},
-        "Linear.IsMatmulPlusBiasBitForBit");
+        "Linear.IsMatmulPlusBiasPlusResidualBitForBit");
   t.add("ops/matmul.h", {matmul}, {"matmul"}, "Matmul.IsAChainOfFmaBitForBit");
   t.add("ops/optimizer_step.h", {adamw_step}, {"adamw_step"},
         "AdamW.GivesTheSameBitsForAnyNumberOfThreads");

@@ -9,13 +9,29 @@
 
 namespace chainline::cpu::CHAINLINE_ISA {
 
-void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) {
-  const std::int64_t N = weight.shape()[0], K = weight.shape()[1];
-  if (y.numel() == 0) return;
+void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& residual,
+            Tensor& y) {
   visit_floating(x.dtype(), "linear", [&]<class T>(Type<T>) {
+    const std::int64_t N = weight.shape()[0], K = weight.shape()[1];
     const Matrix<T> w{weight.data<T>(), weight.strides()[0], weight.strides()[1]};
-    gemm<T>(y.numel() / N, N, K, {x.data<T>(), K, 1}, w.transposed(), y.mutable_data<T>(), N,
-            GemmMode::store, bias.defined() ? bias.data<T>() : nullptr);
+    const T* const added = bias.defined() ? bias.data<T>() : nullptr;
+    const T* const rest = residual.defined() ? residual.data<T>() : nullptr;
+    T* const py = y.mutable_data<T>();
+    const auto finish = [=](std::int64_t i0, std::int64_t i1, std::int64_t j0, std::int64_t j1) {
+      for (std::int64_t i = i0; i < i1; ++i) {
+        T* const row = py + i * N;
+        const T* const old = rest + i * N;
+        if (added != nullptr && rest != nullptr) {
+          for (std::int64_t j = j0; j < j1; ++j) row[j] = (row[j] + added[j]) + old[j];
+        } else if (added != nullptr) {
+          for (std::int64_t j = j0; j < j1; ++j) row[j] += added[j];
+        } else {
+          for (std::int64_t j = j0; j < j1; ++j) row[j] += old[j];
+        }
+      }
+    };
+    gemm<T>(x.shape().without(-1).numel(), N, K, {x.data<T>(), K, 1}, w.transposed(), py, N,
+            GemmMode::store, added || rest ? Finish(finish) : Finish());
   });
 }
 
@@ -62,16 +78,19 @@ void check_rows(const Tensor& t, std::string_view op, std::string_view argument)
 
 }  // namespace
 
-Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& residual) {
   check_rows(x, "linear", "x");
   const std::int64_t K = x.shape()[-1];
   check<ShapeError>(weight.rank() == 2 && weight.shape()[1] == K, "linear: weight: expected (N, ",
                     K, "), got ", weight.shape());
   check_alike(weight, x, "linear", "weight");
   const std::int64_t N = weight.shape()[0];
+  const Shape shape = x.shape().with(-1, N);
   if (bias.defined()) check_operand(bias, {N}, x, "linear", "bias");
-  Tensor y = Tensor::empty(x.shape().with(-1, N), x.dtype(), x.device());
-  kernel::linear(x.device(), x.contiguous(), weight, bias.defined() ? bias.contiguous() : bias, y);
+  if (residual.defined()) check_operand(residual, shape, x, "linear", "residual");
+  Tensor y = Tensor::empty(shape, x.dtype(), x.device());
+  kernel::linear(x.device(), x.contiguous(), weight, bias.defined() ? bias.contiguous() : bias,
+                 residual.defined() ? residual.contiguous() : residual, y);
   return y;
 }
 

@@ -6,16 +6,18 @@
 
 namespace chainline::ops {
 
-/// Multiplies every row by a weight matrix and adds a bias, if there is one.
+/// Multiplies every row by a weight matrix, and adds a bias and a residual, those that there are.
 ///
-///   y[r, n] = sum_k x[r, k] * weight[n, k] + bias[n]
+///   y[r, n] = (sum_k x[r, k] * weight[n, k] + bias[n]) + residual[r, n]
 ///
-/// Shapes   x (..., K); weight (N, K); bias (N) or undefined  ->  y (..., N)
+/// Shapes   x (..., K); weight (N, K); bias (N) or undefined; residual (..., N) or undefined
+///          ->  y (..., N)
 /// DTypes   f32, f64; all operands alike
-/// Errors   ShapeError when x has no dimension, weight is not (N, K) or bias is not (N);
-///          DTypeError, DeviceError when the operands differ
-/// Bits     exact: the bits of matmul(x, weight^T) + bias (rule 2)
-Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
+/// Errors   ShapeError when x has no dimension, weight is not (N, K), bias is not (N) or residual is
+///          not (..., N); DTypeError, DeviceError when the operands differ
+/// Bits     exact: the bits of (matmul(x, weight^T) + bias) + residual (rule 2)
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias,
+              const Tensor& residual = {});
 
 /// The gradient of linear with respect to x: grad_y times the weight.
 ///
@@ -52,9 +54,9 @@ Tensor linear_backward_bias(const Tensor& grad_y, const SampleSum& sum = {});
 
 }  // namespace chainline::ops
 
-/// x and y are dense; weight may have any strides; bias is dense or undefined.
-CHAINLINE_KERNEL(linear,
-                 void(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y));
+/// x and y are dense; weight may have any strides; bias and residual are dense or undefined.
+CHAINLINE_KERNEL(linear, void(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                              const Tensor& residual, Tensor& y));
 /// Adds to total: (N, K), or (B, N, K) per sample.
 CHAINLINE_KERNEL(linear_backward_weight,
                  void(const Tensor& grad_y, const Tensor& x, Tensor& total));

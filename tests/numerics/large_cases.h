@@ -42,7 +42,7 @@ inline std::vector<OpCase> large_cases() {
                                      signed_numbers({outputs}, 67)};
     add(
         "linear", shapes(inputs), inputs,
-        [](In in) { return Variables{linear(in[0], in[1], in[2])}; }, of_linear());
+        [](In in) { return Variables{linear(in[0], in[1], in[2])}; }, of_linear(true, false));
   };
   layer({3, 50, 270}, 130);
   layer({70, 1, 64}, 96);

@@ -48,9 +48,12 @@ TEST(Linear, MapsAKnownRow) {
   const Tensor bias = Tensor::from<double>({10, 20, 30}, {3});
   EXPECT_EQ(ops::linear(x, weight, bias).to_vector<double>(), (std::vector<double>{11, 22, 41}));
   EXPECT_EQ(ops::linear(x, weight, {}).to_vector<double>(), (std::vector<double>{1, 2, 11}));
+  const Tensor residual = Tensor::from<double>({-1, 0, 1}, {3});
+  EXPECT_EQ(ops::linear(x, weight, bias, residual).to_vector<double>(),
+            (std::vector<double>{10, 22, 42}));
 }
 
-TEST(Linear, IsMatmulPlusBiasBitForBit) {
+TEST(Linear, IsMatmulPlusBiasPlusResidualBitForBit) {
   for (const Shape& s : {Shape{5}, Shape{7, 5}, Shape{3, 9, 300}, Shape{2, 3, 4, 17}, Shape{0, 4},
                          Shape{2, 0, 4}, Shape{2, 3, 0}}) {
     for (const DType dtype : {DType::f32, DType::f64}) {
@@ -60,6 +63,11 @@ TEST(Linear, IsMatmulPlusBiasBitForBit) {
       const Tensor product = ops::matmul(rows, weight.transpose(0, 1)).reshape(s.with(-1, 19));
       EXPECT_TRUE(same_bits(ops::linear(x, weight, {}), product)) << s;
       EXPECT_TRUE(same_bits(ops::linear(x, weight, bias), ops::add(product, bias))) << s;
+      const Tensor residual = randn(product.shape(), 4, dtype);
+      EXPECT_TRUE(same_bits(ops::linear(x, weight, {}, residual), ops::add(product, residual)));
+      EXPECT_TRUE(same_bits(ops::linear(x, weight, bias, residual),
+                            ops::add(ops::add(product, bias), residual)))
+          << s;
     }
   }
 }
@@ -67,8 +75,10 @@ TEST(Linear, IsMatmulPlusBiasBitForBit) {
 TEST(Linear, ReadsStridedOperands) {
   const Tensor x = randn({6, 5}, 1).transpose(0, 1), weight = randn({6, 4}, 2).transpose(0, 1);
   const Tensor bias = randn({4, 2}, 3).select(1, 1);
-  EXPECT_TRUE(same_bits(ops::linear(x, weight, bias),
-                        ops::linear(x.contiguous(), weight.contiguous(), bias.contiguous())));
+  const Tensor residual = randn({4, 5}, 4).transpose(0, 1);
+  EXPECT_TRUE(same_bits(
+      ops::linear(x, weight, bias, residual),
+      ops::linear(x.contiguous(), weight.contiguous(), bias.contiguous(), residual.contiguous())));
 }
 
 // Ranks 1 to 4; a lone row; a sample longer than a panel of k.
@@ -180,6 +190,8 @@ TEST(Linear, RefusesOperandsThatDoNotFit) {
             "linear: weight: expected (N, 3), got (3, 4)");
   EXPECT_EQ(say([&] { ops::linear(x, weight, randn({3}, 2)); }),
             "linear: bias: expected shape (4), got (3)");
+  EXPECT_EQ(say([&] { ops::linear(x, weight, {}, randn({4}, 2)); }),
+            "linear: residual: expected shape (2, 4), got (4)");
   EXPECT_EQ(say([&] { ops::linear(x, weight.to(DType::f32), {}); }),
             "linear: weight: expected dtype f64, got f32");
   EXPECT_EQ(say([&] { ops::linear(Tensor::zeros({}, DType::f64), weight, {}); }),

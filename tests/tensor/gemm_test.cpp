@@ -29,9 +29,9 @@ INSTANTIATE_TEST_SUITE_P(Isas, Gemm, testing::ValuesIn(available_isas()), test::
 
 template <class T>
 void gemm(std::int64_t M, std::int64_t N, std::int64_t K, Matrix<T> a, Matrix<T> b, T* c,
-          std::int64_t c_stride, GemmMode mode = GemmMode::store, const T* bias = nullptr) {
+          std::int64_t c_stride, GemmMode mode = GemmMode::store, const Finish& finish = {}) {
   constexpr std::array functions{CHAINLINE_CPU_FUNCTIONS(gemm<T>)};
-  functions[static_cast<std::size_t>(isa())](M, N, K, a, b, c, c_stride, mode, bias);
+  functions[static_cast<std::size_t>(isa())](M, N, K, a, b, c, c_stride, mode, finish);
 }
 
 template <class T>
@@ -63,10 +63,10 @@ struct Sizes {
 
 // One row, one column, no k, a lone tile of each instruction set, every remainder of rows and
 // vectors, more than one panel of k (256 floats, 128 doubles), several blocks of rows, several
-// blocks of columns.
-const Sizes kSizesThatHurt[] = {{1, 1, 1},   {1, 33, 7},   {7, 1, 300}, {3, 5, 0},
-                                {6, 16, 31}, {14, 32, 31}, {13, 17, 8}, {29, 40, 515},
-                                {5, 300, 3}, {301, 19, 9}, {40, 31, 64}};
+// blocks of columns, columns of A 2048 bytes apart.
+const Sizes kSizesThatHurt[] = {{1, 1, 1},   {1, 33, 7},   {7, 1, 300},  {3, 5, 0},
+                                {6, 16, 31}, {14, 32, 31}, {13, 17, 8},  {29, 40, 515},
+                                {5, 300, 3}, {301, 19, 9}, {40, 31, 64}, {512, 70, 300}};
 
 template <class T>
 void expect_the_definition(const Sizes& s, bool a_turned, bool b_turned, std::int64_t spread) {
@@ -99,24 +99,39 @@ TEST_P(Gemm, IsItsDefinitionBitForBitForAnyStrides) {
   }
 }
 
-TEST_P(Gemm, AddsTheBiasToTheFinishedChain) {
-  const std::int64_t M = 9, N = 21, K = 300;
-  const std::vector<float> a = numbers<float>(M * K, 1), b = numbers<float>(K * N, 2);
-  const std::vector<float> bias = numbers<float>(N, 3);
-  std::vector<float> c(M * N), expected(M * N);
-  gemm<float>(M, N, K, {a.data(), K, 1}, {b.data(), N, 1}, c.data(), N, GemmMode::store,
-              bias.data());
-  gemm_in_words<float>(M, N, K, {a.data(), K, 1}, {b.data(), N, 1}, expected.data(), N,
-                       GemmMode::store);
-  for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += bias[i % N];
-  EXPECT_EQ(c, expected);
+// One part, parts of rows and columns for threads, and a product without a step.
+TEST_P(Gemm, FinishesEveryElementOnceWhenItsChainIsDone) {
+  for (const Sizes& s : {Sizes{9, 21, 300}, Sizes{700, 130, 40}, Sizes{3, 5, 0}}) {
+    const std::vector<float> a = numbers<float>(s.M * s.K, 1), b = numbers<float>(s.K * s.N, 2);
+    std::vector<float> c(static_cast<std::size_t>(s.M * s.N)), expected(c.size());
+    gemm_in_words<float>(s.M, s.N, s.K, {a.data(), s.K, 1}, {b.data(), s.N, 1}, expected.data(),
+                         s.N, GemmMode::store);
+    for (float& y : expected) y = 3 * y - 1;
+    for (const int n : {1, 2}) {
+      set_threads(n);
+      gemm<float>(s.M, s.N, s.K, {a.data(), s.K, 1}, {b.data(), s.N, 1}, c.data(), s.N,
+                  GemmMode::store, [&](auto i0, auto i1, auto j0, auto j1) {
+                    for (std::int64_t i = i0; i < i1; ++i) {
+                      for (std::int64_t j = j0; j < j1; ++j) {
+                        float& y = c[static_cast<std::size_t>(i * s.N + j)];
+                        y = 3 * y - 1;
+                      }
+                    }
+                  });
+      EXPECT_EQ(c, expected) << n << " threads";
+    }
+  }
 }
 
 // Chains shorter than a panel, as long as one, and longer; 1 is an outer product each.
 TEST_P(Gemm, AddsChainAfterChain) {
-  const std::int64_t M = 20, N = 37;
-  for (const Sizes& s : {Sizes{5, 0, 1}, Sizes{7, 0, 90}, Sizes{2, 0, 256}, Sizes{3, 0, 300}}) {
-    const std::int64_t chains = s.M, length = s.K, K = chains * length;
+  const std::int64_t N = 37;
+  struct Chains {
+    std::int64_t M, chains, length;
+  };
+  for (const auto [M, chains, length] : {Chains{20, 5, 1}, Chains{20, 7, 90}, Chains{20, 2, 256},
+                                         Chains{20, 3, 300}, Chains{512, 7, 90}}) {
+    const std::int64_t K = chains * length;
     const std::vector<float> a = numbers<float>(M * K, 1), b = numbers<float>(K * N, 2);
     const Matrix<float> ma{a.data(), 1, M}, mb{b.data(), N, 1};
     std::vector<float> c = numbers<float>(M * N, 3), expected = c;
