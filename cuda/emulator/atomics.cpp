@@ -44,7 +44,7 @@ T applied(AtomicOp op, T old, T operand) {
 // Blocks on other workers may use the same address, so these are atomic for the system too.
 template <class T>
 T atomic(AtomicOp op, T* address, T operand) {
-  if (Observer* o = observer()) o->atomic(address, sizeof(T));
+  if (Observer* o = observer()) o->atomic(address, sizeof(T), __builtin_return_address(0));
   std::atomic_ref<T> value(*address);
   T old = value.load(std::memory_order_relaxed);
   while (!value.compare_exchange_weak(old, applied(op, old, operand))) {
@@ -54,7 +54,7 @@ T atomic(AtomicOp op, T* address, T operand) {
 
 template <class T>
 T atomic_compare_and_swap(T* address, T expected, T desired) {
-  if (Observer* o = observer()) o->atomic(address, sizeof(T));
+  if (Observer* o = observer()) o->atomic(address, sizeof(T), __builtin_return_address(0));
   std::atomic_ref<T>(*address).compare_exchange_strong(expected, desired);
   return expected;
 }

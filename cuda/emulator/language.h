@@ -180,7 +180,8 @@ inline unsigned __reduce_or_sync(unsigned mask, unsigned value, CHAINLINE_HERE) 
                                      [](unsigned a, unsigned b) { return a | b; });
 }
 
-// Atomics. The address' type decides; operands are converted to it.
+// Atomics. The address' type decides; operands are converted to it. They are inlined so that the
+// race checker sees the kernel's line and not one of this file.
 
 namespace chainline::emulator {
 template <class T>
@@ -191,10 +192,10 @@ template <class T>
 using Operand = typename Same<T>::type;
 }  // namespace chainline::emulator
 
-#define CHAINLINE_ATOMIC(name, op, types)                                                    \
-  template <class T>                                                                         \
-  requires(types) T name(T* address, chainline::emulator::Operand<T> operand) {              \
-    return chainline::emulator::atomic(chainline::emulator::AtomicOp::op, address, operand); \
+#define CHAINLINE_ATOMIC(name, op, types)                                                       \
+  template <class T>                                                                            \
+  requires(types) __forceinline__ T name(T* address, chainline::emulator::Operand<T> operand) { \
+    return chainline::emulator::atomic(chainline::emulator::AtomicOp::op, address, operand);    \
   }
 CHAINLINE_ATOMIC(atomicAdd, add, true)
 CHAINLINE_ATOMIC(atomicExch, exchange, true)
@@ -206,13 +207,13 @@ CHAINLINE_ATOMIC(atomicXor, bit_xor, std::integral<T>)
 CHAINLINE_ATOMIC(atomicInc, increment, (std::same_as<T, unsigned>))
 CHAINLINE_ATOMIC(atomicDec, decrement, (std::same_as<T, unsigned>))
 #undef CHAINLINE_ATOMIC
-inline int atomicSub(int* address, int operand) { return atomicAdd(address, -operand); }
-inline unsigned atomicSub(unsigned* address, unsigned operand) {
+__forceinline__ int atomicSub(int* address, int operand) { return atomicAdd(address, -operand); }
+__forceinline__ unsigned atomicSub(unsigned* address, unsigned operand) {
   return atomicAdd(address, 0u - operand);
 }
 template <class T>
-T atomicCAS(T* address, chainline::emulator::Operand<T> expected,
-            chainline::emulator::Operand<T> desired) {
+__forceinline__ T atomicCAS(T* address, chainline::emulator::Operand<T> expected,
+                            chainline::emulator::Operand<T> desired) {
   return chainline::emulator::atomic_compare_and_swap(address, expected, desired);
 }
 #undef CHAINLINE_HERE

@@ -12,13 +12,18 @@ class Observer {
  public:
   virtual ~Observer() = default;
   virtual void grid_begins(const Grid& grid) = 0;
+  /// Only of a grid whose kernel did not fail. What it throws, the launch throws.
   virtual void grid_ends() = 0;
   virtual void block_begins(std::size_t block) = 0;
   /// All threads of the block met at a barrier, or lanes of a warp at __syncwarp.
   virtual void block_meets() = 0;
   virtual void warp_meets(unsigned warp, unsigned lanes) = 0;
-  virtual void atomic(const void* address, std::size_t bytes) = 0;
+  /// The return address is that of the kernel's call.
+  virtual void atomic(const void* address, std::size_t bytes, const void* return_address) = 0;
   virtual void fence() = 0;
+  /// An asynchronous copy of the running thread was carried out.
+  virtual void copied(void* destination, const void* source, std::size_t bytes,
+                      const void* return_address) = 0;
   /// Memory of the device came or goes; dynamic shared memory counts when its block begins.
   virtual void allocated(const void* begin, std::size_t bytes) = 0;
   virtual void freed(const void* begin) = 0;

@@ -13,6 +13,11 @@ struct Unwritten {
   std::size_t size;
 };
 
+struct Zeros {
+  explicit Zeros(std::size_t n) : size(n) {}
+  std::size_t size;
+};
+
 /// Numbers in device memory, for tests of kernels.
 template <class T>
 class DeviceArray {
@@ -21,6 +26,7 @@ class DeviceArray {
     cuda::device_memcpy(data_, values.data(), size_ * sizeof(T), cuda::Copy::to_device, nullptr);
   }
   DeviceArray(std::initializer_list<T> values) : DeviceArray(std::vector<T>(values)) {}
+  explicit DeviceArray(Zeros array) : DeviceArray(std::vector<T>(array.size)) {}
   explicit DeviceArray(Unwritten array)
       : size_(array.size), data_(static_cast<T*>(cuda::device_malloc(size_ * sizeof(T)))) {}
   ~DeviceArray() { cuda::device_free(data_); }

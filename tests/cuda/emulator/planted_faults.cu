@@ -183,6 +183,71 @@ __global__ void last_block_adds(const int* x, int* parts, unsigned* arrived, int
   if (threadIdx.x == 0) *total = sum;
 }
 
+/// The same with a number from each thread. A fence after the barrier covers what all threads wrote
+/// before it; one before the barrier only what its own thread wrote.
+template <bool kFault>
+__global__ void last_block_adds_all(int* parts, unsigned* arrived, int* total) {
+  __shared__ bool last;
+  const unsigned t = threadIdx.x, blocks = gridDim.x, threads = blockDim.x;
+  parts[blockIdx.x * threads + t] = static_cast<int>(t);
+  if (kFault) __threadfence();
+  __syncthreads();
+  if (t == 0) {
+    if (!kFault) __threadfence();
+    last = atomicAdd(arrived, 1u) == blocks - 1;
+  }
+  __syncthreads();
+  if (!last) return;
+  for (unsigned b = 0; b < blocks; ++b) atomicAdd(total, parts[b * threads + t]);
+}
+
+/// The first warp hands numbers to the second, which waits for a flag.
+template <bool kFault>
+__global__ void warp_waits_for_a_flag(int* flag, int* y) {
+  __shared__ int numbers[32];
+  const unsigned t = threadIdx.x;
+  if (t < 32) {
+    numbers[t] = static_cast<int>(t);
+    __syncwarp();
+    if (t == 0) {
+      if (!kFault) __threadfence_block();
+      atomicExch(flag, 1);
+    }
+  } else {
+    if (t == 32) {
+      while (atomicAdd(flag, 0) != 1) __nanosleep(10);
+    }
+    __syncwarp();
+    y[t] = numbers[63 - t];
+  }
+}
+
+/// Lane 0's number reaches lane 31 by way of lanes 15 and 16.
+template <bool kFault>
+__global__ void chain_of_syncwarps(int* y) {
+  __shared__ int number;
+  const unsigned t = threadIdx.x;
+  if (t == 0) number = 7;
+  if (t < 16) __syncwarp(0x0000ffffu);
+  if (t == 15 || t == 16) __syncwarp(0x00018000u);
+  if (t >= (kFault ? 17 : 16)) __syncwarp(kFault ? 0xfffe0000u : 0xffff0000u);
+  if (t == 31) y[0] = number;
+}
+
+/// One thread sets plainly what another reads atomically.
+template <bool kFault>
+__global__ void plain_store_of_a_flag(int* flag, int* y) {
+  if (threadIdx.x == 0) {
+    if (kFault) {
+      *flag = 1;
+    } else {
+      atomicExch(flag, 1);
+    }
+  } else {
+    y[threadIdx.x] = atomicAdd(flag, 0);
+  }
+}
+
 // Faults of meeting. They are run by one block.
 
 template <bool kFault>
@@ -279,6 +344,10 @@ CHAINLINE_BOTH(shuffle_as_fence);
 CHAINLINE_BOTH(blocks_share_a_counter);
 CHAINLINE_BOTH(reads_what_a_neighbour_writes);
 CHAINLINE_BOTH(last_block_adds);
+CHAINLINE_BOTH(last_block_adds_all);
+CHAINLINE_BOTH(warp_waits_for_a_flag);
+CHAINLINE_BOTH(chain_of_syncwarps);
+CHAINLINE_BOTH(plain_store_of_a_flag);
 CHAINLINE_BOTH(returns_before_a_barrier);
 CHAINLINE_BOTH(barriers_on_two_lines);
 CHAINLINE_BOTH(whole_mask_in_half_a_warp);

@@ -127,7 +127,7 @@ std::vector<std::string> reports(void (*kernel)(int*), int threads) {
   for (const Settings& s : {Settings{}, Settings{Order::reverse}, Settings{Order::random, 1},
                             Settings{Order::random, 2}}) {
     emulator::set_settings(s);
-    DeviceArray<int> y(std::vector<int>(static_cast<std::size_t>(threads)));
+    DeviceArray<int> y(Zeros{static_cast<std::size_t>(threads)});
     try {
       cuda::launch({1, threads}, kernel, y.data());
       all.emplace_back();
@@ -162,7 +162,7 @@ TEST_F(PlantedFaults, AReturnBeforeABarrierIsAllowedIfOneSaysSo) {
   Settings s;
   s.allow_early_return = true;
   emulator::set_settings(s);
-  DeviceArray<int> y(std::vector<int>(64));
+  DeviceArray<int> y(Zeros{64});
   cuda::launch({1, 64}, &returns_before_a_barrier<true>, y.data());
   std::vector<int> expected(64);
   std::fill_n(expected.begin(), 40, 2);

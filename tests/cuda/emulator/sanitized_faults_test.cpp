@@ -45,7 +45,7 @@ TEST(SanitizedFaults, TheFirstByteBehindAnAllocationIsReported) {
 
 #ifndef __clang__  // which checks what a struct is copied from less thoroughly
 TEST(SanitizedFaults, AMisalignedVectorIsReportedWithItsLine) {
-  DeviceArray<float> x(std::vector<float>(8)), y(Unwritten{kThreads});
+  DeviceArray<float> x(Zeros{8}), y(Unwritten{kThreads});
   EXPECT_DEATH(cuda::launch({1, kThreads}, &misaligned_vector<true>, x.data(), y.data()),
                "planted_faults.cu:[0-9]+:[0-9]+: runtime error: .*misaligned address");
   cuda::launch({1, kThreads}, &misaligned_vector<false>, x.data(), y.data());
