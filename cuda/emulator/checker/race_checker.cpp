@@ -6,6 +6,7 @@
 #include <sstream>
 #include <utility>
 
+#include "cuda/emulator/checker/access_statistics.h"
 #include "cuda/emulator/checker/source_lines.h"
 
 namespace chainline::emulator {
@@ -88,6 +89,10 @@ void RaceChecker::access(const void* address, std::size_t bytes, Access kind,
   if (Block::current() == nullptr) return;  // the host's own
   const Memory memory = memory_of(address);
   if (memory == Memory::other) return;
+  if (statistics_ != nullptr) {
+    statistics_->record(return_address, memory, kind, Block::current()->thread_number(), address,
+                        bytes);
+  }
   auto at = reinterpret_cast<std::uintptr_t>(address);
   for (const std::uintptr_t end = at + bytes; at < end;) {
     Page& p = page(at / kPageBytes);
@@ -185,6 +190,7 @@ void RaceChecker::grid_begins(const Grid& grid) {
 }
 
 void RaceChecker::block_begins(std::size_t block) {
+  if (statistics_ != nullptr) statistics_->block_ends();
   block_ = static_cast<std::uint32_t>(block);
   order_.block_begins(block_);
 }

@@ -18,6 +18,8 @@ namespace chainline::emulator {
 enum class Access : std::uint8_t { read, write, atomic };
 enum class Memory : std::uint8_t { other, shared, global };
 
+class AccessStatistics;
+
 /// Watches every access of kernels to shared and global memory. A program has it when it links the
 /// library chainline_race_checker and its kernels are compiled with -fsanitize=thread: the compiler
 /// then announces accesses by calling functions that this library defines (hooks.cpp).
@@ -42,6 +44,8 @@ class RaceChecker : public Observer {
   void freed(const void* begin) override;
 
   Memory memory_of(const void* address) const;
+  /// Who is told of each access too; nullptr for nobody.
+  void set_statistics(AccessStatistics* statistics) { statistics_ = statistics; }
 
  private:
   struct Stamp {
@@ -71,6 +75,7 @@ class RaceChecker : public Observer {
   void conflict(Access now, const Stamp& later, Access before, const Stamp& earlier);
   std::string who(const Stamp& stamp) const;
 
+  AccessStatistics* statistics_ = nullptr;
   HappensBefore order_;
   Grid grid_{};
   std::uint32_t block_ = 0;
