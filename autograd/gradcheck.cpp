@@ -38,7 +38,7 @@ std::vector<Tensor> directions(const std::vector<Tensor>& like, RandomSequence& 
   for (const Tensor& t : like) {
     std::vector<double> values(static_cast<std::size_t>(t.numel()));
     for (double& x : values) x = random.normal();
-    out.push_back(Tensor::from(values, t.shape()));
+    out.push_back(Tensor::from(values, t.shape(), t.device()));
   }
   return out;
 }
@@ -58,7 +58,7 @@ Inner along(const Function& f, const std::vector<Tensor>& x, const std::vector<T
     const std::vector<double> q = u[i].to_vector<double>();
     for (std::size_t k = 0; k < p.size(); ++k) p[k] += t * q[k];
     // They require gradients so that a function which differentiates inside can do so.
-    moved.emplace_back(Tensor::from(p, x[i].shape()), true);
+    moved.emplace_back(Tensor::from(p, x[i].shape(), x[i].device()), true);
   }
   const Variables y = f(moved);
   Inner sum;
@@ -152,7 +152,8 @@ Function gradient_of(const Function& f, std::size_t inputs) {
     }
     Variables g = outputs.empty() ? Variables(inputs) : grad(outputs, x, options);
     for (std::size_t i = 0; i < inputs; ++i) {
-      if (!g[i].defined()) g[i] = Variable(Tensor::zeros(x[i].shape(), DType::f64));
+      if (g[i].defined()) continue;
+      g[i] = Variable(Tensor::zeros(x[i].shape(), DType::f64, x[i].value().device()));
     }
     return g;
   };

@@ -53,6 +53,10 @@ Tensor coins(const Shape& shape, std::uint64_t seed) {
   return drawn<std::uint8_t>(shape, [&] { return random.below(2); });
 }
 
+Tensor beside(const Variables& inputs, const Tensor& operand) {
+  return operand.to(inputs[0].value().device());
+}
+
 std::string shapes(const std::vector<Tensor>& inputs) {
   std::ostringstream out;
   for (std::size_t i = 0; i < inputs.size(); ++i) out << (i == 0 ? "" : " ") << inputs[i].shape();

@@ -26,6 +26,9 @@ Tensor integers(const Shape& shape, std::int64_t low, std::int64_t high, std::ui
 /// 0 or 1 as u8.
 Tensor coins(const Shape& shape, std::uint64_t seed);
 
+/// A further operand, where the inputs are.
+Tensor beside(const Variables& inputs, const Tensor& operand);
+
 /// "(2, 3) (3)".
 std::string shapes(const std::vector<Tensor>& inputs);
 

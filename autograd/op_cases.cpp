@@ -189,8 +189,9 @@ void add_elementwise(Adder& to_cases) {
   const auto choice = [&](const Shape& c, const Shape& a, const Shape& b) {
     const std::vector<Tensor> inputs{signed_numbers(a, 15), signed_numbers(b, 16)};
     const Tensor condition = coins(c, 17);
-    to_cases.add("where", to_string(c) + " ? " + to_string(a) + " : " + to_string(b), inputs,
-                 [condition](In in) { return Variables{where(condition, in[0], in[1])}; });
+    to_cases.add(
+        "where", to_string(c) + " ? " + to_string(a) + " : " + to_string(b), inputs,
+        [condition](In in) { return Variables{where(beside(in, condition), in[0], in[1])}; });
   };
   choice({70, 5}, {70, 5}, {70, 5});
   choice({3, 1}, {5}, {});
@@ -242,7 +243,7 @@ void add_indexing(Adder& to_cases) {
     const Tensor ids = integers(where_, 0, table[0], 31);
     to_cases.add("embedding", to_string(table) + " at " + to_string(where_),
                  {signed_numbers(table, 32)},
-                 [ids](In in) { return Variables{embedding(in[0], ids)}; });
+                 [ids](In in) { return Variables{embedding(in[0], beside(in, ids))}; });
   };
   lookup({5, 3}, {2, 7});
   lookup({11, 2}, {70});
@@ -256,9 +257,11 @@ void add_indexing(Adder& to_cases) {
     const std::string name =
         to_string(x) + " at " + to_string(at) + " along " + std::to_string(dim);
     to_cases.add("gather", name, {signed_numbers(x, 34)},
-                 [dim, index](In in) { return Variables{gather(in[0], dim, index)}; });
+                 [dim, index](In in) { return Variables{gather(in[0], dim, beside(in, index))}; });
     to_cases.add("scatter_add", name, {signed_numbers(x, 35), signed_numbers(at, 36)},
-                 [dim, index](In in) { return Variables{scatter_add(in[0], dim, index, in[1])}; });
+                 [dim, index](In in) {
+                   return Variables{scatter_add(in[0], dim, beside(in, index), in[1])};
+                 });
   };
   pick({3, 5}, 1, {3, 7});
   pick({70, 5}, 0, {2, 5});
@@ -271,9 +274,10 @@ void add_indexing(Adder& to_cases) {
     const std::string name = std::to_string(S) + " rows at " + std::to_string(T) + " places of " +
                              std::to_string(B) + " samples";
     to_cases.add("gather_rows", name, {signed_numbers({B, S, C}, 38)},
-                 [index](In in) { return Variables{gather_rows(in[0], index)}; });
-    to_cases.add("scatter_rows_add", name, {signed_numbers({B, T, C}, 39)},
-                 [index, S](In in) { return Variables{scatter_rows_add(in[0], index, S)}; });
+                 [index](In in) { return Variables{gather_rows(in[0], beside(in, index))}; });
+    to_cases.add("scatter_rows_add", name, {signed_numbers({B, T, C}, 39)}, [index, S](In in) {
+      return Variables{scatter_rows_add(in[0], beside(in, index), S)};
+    });
   };
   rows(2, 3, 7, 5);
   rows(1, 70, 4, 1);

@@ -17,7 +17,7 @@ namespace chainline {
 struct OpCase {
   std::string op;              ///< the name in autograd/ops.h
   std::string name;            ///< what is special about the inputs; unique within the op
-  std::vector<Tensor> inputs;  ///< f64
+  std::vector<Tensor> inputs;  ///< f64, on the CPU; `run` takes them on any device
   Function run;
   Function composed;  ///< the same function made of primitive ops; empty where there is none
   int order = 2;      ///< the derivatives to check; 0 where rounding hides them from differences

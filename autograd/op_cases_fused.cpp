@@ -111,8 +111,10 @@ void add_rope(List& list) {
   const auto turn = [&](const char* name, const Shape& shape, const Tensor& positions) {
     add(
         list, "rope", name, {signed_numbers(shape, 13)},
-        [positions](In in) { return Variables{rope(in[0], positions, 10000)}; },
-        [positions](In in) { return Variables{rope_composed(in[0], positions, 10000)}; },
+        [positions](In in) { return Variables{rope(in[0], beside(in, positions), 10000)}; },
+        [positions](In in) {
+          return Variables{rope_composed(in[0], beside(in, positions), 10000)};
+        },
         of_rope(positions, 10000));
   };
   turn("one pair at position 0", {1, 1, 1, 2}, Tensor::arange(1, DType::i64));
@@ -131,12 +133,17 @@ void add_attention(List& list) {
     options.scale = 0.7;
     options.causal = causal;
     options.mask = mask;
+    const auto seen = [options](In in) {
+      ops::AttentionOptions there = options;
+      if (options.mask.defined()) there.mask = beside(in, options.mask);
+      return there;
+    };
     add(
         list, "attention", name,
         {signed_numbers({n.B, n.H, n.T, n.D}, 15), signed_numbers({n.B, n.G, n.S, n.D}, 16),
          signed_numbers({n.B, n.G, n.S, n.V}, 17)},
-        [options](In in) { return Variables{attention(in[0], in[1], in[2], options)}; },
-        [options](In in) { return Variables{attention_composed(in[0], in[1], in[2], options)}; },
+        [seen](In in) { return Variables{attention(in[0], in[1], in[2], seen(in))}; },
+        [seen](In in) { return Variables{attention_composed(in[0], in[1], in[2], seen(in))}; },
         of_attention(options));
   };
   attend("one query, one key", {1, 1, 1, 1, 1, 1, 1}, false, {});
@@ -164,9 +171,11 @@ void add_cross_entropy(List& list) {
     for (const std::int64_t i : ignored) targets.mutable_data<std::int64_t>()[i] = ignore_index;
     add(
         list, "cross_entropy", name, {signed_numbers(logits, 21)},
-        [targets, options](In in) { return Variables{cross_entropy(in[0], targets, options)}; },
         [targets, options](In in) {
-          return Variables{cross_entropy_composed(in[0], targets, options)};
+          return Variables{cross_entropy(in[0], beside(in, targets), options)};
+        },
+        [targets, options](In in) {
+          return Variables{cross_entropy_composed(in[0], beside(in, targets), options)};
         },
         of_cross_entropy(targets, options));
   };

@@ -4,8 +4,14 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/chainline)
 
-install(TARGETS chainline_tensor chainline_autograd chainline_nn EXPORT chainline
+install(TARGETS chainline_tensor chainline_cuda chainline_autograd chainline_nn EXPORT chainline
         FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/chainline)
+if(chainline_cuda_end STREQUAL "EMULATED")
+  install(TARGETS chainline_emulator EXPORT chainline)
+  set(chainline_cuda_libraries "-lchainline_cuda -lchainline_emulator -lchainline_tensor")
+else()
+  set(chainline_cuda_libraries -lchainline_cuda)
+endif()
 install(EXPORT chainline NAMESPACE chainline:: DESTINATION ${package_dir}
         FILE chainlineTargets.cmake)
 

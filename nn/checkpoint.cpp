@@ -184,7 +184,8 @@ void load_parameters(const std::vector<NamedParameter>& parameters,
   }
   for (const NamedParameter& p : parameters) {
     Variable variable = p.variable;
-    variable.mutable_value().copy_from(tensors.at(p.name).reshape(variable.shape()));
+    Tensor& value = variable.mutable_value();
+    value.copy_from(tensors.at(p.name).reshape(value.shape()).to(value.device()));
   }
 }
 

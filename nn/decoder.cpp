@@ -53,7 +53,9 @@ std::vector<Variable> Decoder::operator()(const Variable& embeddings, DecoderCac
   if (cache != nullptr) cache->resize(blocks_.size());
   const std::int64_t seen = cache != nullptr && !cache->empty() ? cache->front().length() : 0;
   const std::int64_t T = embeddings.shape()[1];
-  const Tensor positions = Tensor::arange(seen + T, DType::i64).narrow(0, seen, T).contiguous();
+  const Tensor positions = Tensor::arange(seen + T, DType::i64, embeddings.value().device())
+                               .narrow(0, seen, T)
+                               .contiguous();
   std::vector<Variable> hidden{embeddings};
   for (std::size_t l = 0; l < blocks_.size(); ++l) {
     const NameScope scope("layers." + std::to_string(l));

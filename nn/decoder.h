@@ -61,6 +61,8 @@ class Decoder {
   Variable logits(const Variable& hidden) const;
 
   const TextConfig& config() const { return config_; }
+  /// Where the parameters are.
+  Device device() const { return embed_tokens_.weight().value().device(); }
   void visit(ParameterVisitor& v);
 
  private:

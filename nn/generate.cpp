@@ -10,14 +10,14 @@
 namespace chainline::nn {
 namespace {
 
-Tensor as_row(const std::vector<std::int64_t>& ids) {
-  return Tensor::from(ids, {1, static_cast<std::int64_t>(ids.size())});
+Tensor as_row(const std::vector<std::int64_t>& ids, Device device) {
+  return Tensor::from(ids, {1, static_cast<std::int64_t>(ids.size())}, device);
 }
 
 /// The prompt's rows in the decoder's space, the image's among them: (1, L, D).
 Tensor prompt_rows(const Mllm& model, const Tensor& image, const std::vector<std::int64_t>& ids) {
   check<ValueError>(!ids.empty(), "generate: the prompt is empty");
-  const Tensor row = as_row(ids);
+  const Tensor row = as_row(ids, image.device());
   const Splice plan = splice(row, row, model.image_rows(), model.config());
   const Variable image_rows = model.encode(Variable(image)).rows;
   return gather_rows(cat({image_rows, model.decoder().embed(row)}, 1), plan.index).value();
@@ -65,7 +65,7 @@ std::vector<std::int64_t> generate(const Mllm& model, const Tensor& image,
     const std::int64_t token = choose(logits, options, generator, sample, answer.size());
     if (token == options.stop_id) break;
     answer.push_back(token);
-    const Tensor next = model.decoder().embed(as_row({token})).value();
+    const Tensor next = model.decoder().embed(as_row({token}, image.device())).value();
     rows = options.use_cache ? next : ops::cat({rows, next}, 1);
   }
   return answer;

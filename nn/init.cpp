@@ -16,7 +16,8 @@ void init_weights(const std::vector<NamedParameter>& parameters, std::uint64_t s
     Tensor drawn = Tensor::empty(shape, DType::f64);
     double* const values = drawn.mutable_data<double>();
     for (std::int64_t i = 0; i < drawn.numel(); ++i) values[i] = std * random.normal();
-    variable.mutable_value().copy_from(drawn.to(variable.dtype()));
+    Tensor& value = variable.mutable_value();
+    value.copy_from(drawn.to(value.device()).to(value.dtype()));
   }
 }
 

@@ -23,9 +23,11 @@ void Linear::add_low_rank(std::int64_t rank, double alpha) {
   check<ValueError>(!low_rank_, "linear: it has a low-rank addition already; merge it first");
   weight_.set_requires_grad(false);
   if (bias_.defined()) bias_.set_requires_grad(false);
-  low_rank_ = LowRank{Variable(Tensor::zeros({rank, inputs()}, weight_.dtype()), true),
-                      Variable(Tensor::zeros({outputs(), rank}, weight_.dtype()), true),
-                      alpha / static_cast<double>(rank)};
+  const auto zeros = [&](const Shape& shape) {
+    return Variable(Tensor::zeros(shape, weight_.dtype(), weight_.value().device()), true);
+  };
+  low_rank_ =
+      LowRank{zeros({rank, inputs()}), zeros({outputs(), rank}), alpha / static_cast<double>(rank)};
 }
 
 void Linear::merge_low_rank() {

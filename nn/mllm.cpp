@@ -38,7 +38,8 @@ Splice splice(const Tensor& ids, const Tensor& labels, std::int64_t image_rows,
                       config.image_token_index, ")");
     lengths.push_back(at - b * L);
   }
-  return {Tensor::from(index, {B, L}), Tensor::from(target, {B, L}), lengths};
+  return {Tensor::from(index, {B, L}, ids.device()), Tensor::from(target, {B, L}, ids.device()),
+          lengths};
 }
 
 Mllm::Mllm(const MllmConfig& config, DType dtype)

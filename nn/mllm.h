@@ -31,7 +31,8 @@ struct Splice {
 /// Plans the splice of `image_rows` image rows into text at the one `<image>` of each sample.
 ///
 /// ids and labels are (B, T), padded at the end with pad_token_id; labels name the token itself
-/// (ignore_index where nothing is learnt) and come back shifted by one, as next-token targets.
+/// (ignore_index where nothing is learnt) and come back shifted by one, as next-token targets. The
+/// plan is made on the CPU and lies where the ids are.
 ///
 /// Errors   ValueError naming the sample when it has no `<image>` or more than one
 Splice splice(const Tensor& ids, const Tensor& labels, std::int64_t image_rows,
@@ -68,6 +69,8 @@ class Mllm {
   void set_recompute(bool on);
 
   const Decoder& decoder() const { return decoder_; }
+  /// Where the parameters are (move_to), and so where images and ids have to be.
+  Device device() const { return decoder_.device(); }
   const MllmConfig& config() const { return config_; }
   /// Image rows per image: the patches (a class token is dropped).
   std::int64_t image_rows() const { return config_.vision.patches(); }

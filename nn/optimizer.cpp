@@ -40,7 +40,7 @@ void overwrite(const char* op, std::vector<NamedState> target,
   for (std::size_t i = 0; i < target.size(); ++i) {
     check<ValueError>(target[i].name == saved[i].name, op, ": expected the state ", target[i].name,
                       ", got ", saved[i].name);
-    target[i].tensor.copy_from(saved[i].tensor);
+    target[i].tensor.copy_from(saved[i].tensor.to(target[i].tensor.device()));
   }
 }
 

@@ -90,6 +90,16 @@ void name_parameters(Module& module) {
   for (NamedParameter& p : named_parameters(module)) p.variable.set_name(p.name);
 }
 
+/// Puts every parameter on a device. An optimizer keeps its state where the parameters were when it
+/// was made, so move first.
+template <class Module>
+void move_to(Module& module, Device device) {
+  for (NamedParameter& p : named_parameters(module)) {
+    Tensor& value = p.variable.mutable_value();
+    value = value.to(device);
+  }
+}
+
 /// The parameters that require a gradient.
 template <class Module>
 std::vector<NamedParameter> trainable_parameters(Module& module) {

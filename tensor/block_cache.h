@@ -2,15 +2,18 @@
 
 #include <cstdint>
 
+#include "tensor/device.h"
+
 namespace chainline {
 
-// The cache that every Storage takes its block from; see also memory_use() in tensor/storage.h.
+// The caches that storages take their blocks from, one for each device; see also memory_use() in
+// tensor/storage.h.
 
-/// How often memory was asked of the system since the program began. A training step that finds
-/// all its blocks in the cache asks for none.
-std::uint64_t system_allocations();
+/// How often memory was asked of the device's system since the program began. A training step that
+/// finds all its blocks in the cache asks for none.
+std::uint64_t system_allocations(Device device = kCpu);
 
-/// Says that the blocks of a whole step are in the cache.
+/// Says that the blocks of a whole step are in the caches.
 ///
 /// Until then a storage gets a block of its own size class, so that the same step finds every block
 /// again. From then on, where a class has none left, a free block of up to four times the size

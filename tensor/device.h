@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ostream>
+#include <string_view>
 
 namespace chainline {
 
@@ -13,6 +14,14 @@ struct Device {
 
   bool operator==(const Device&) const = default;
 };
+
+inline constexpr Device kCpu{};
+
+/// The device that a text names: "cpu", "cuda" (the first one), "cuda:0". Whether it is there shows
+/// when it is used.
+///
+/// Errors   ValueError for any other text
+Device parse_device(std::string_view text);
 
 inline std::ostream& operator<<(std::ostream& out, Device d) {
   return d.type == DeviceType::cpu ? out << "cpu" : out << "cuda:" << d.index;

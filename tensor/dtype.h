@@ -1,12 +1,12 @@
 #pragma once
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <ostream>
 #include <string_view>
 
 #include "tensor/error.h"
+#include "tensor/host_device.h"
 
 namespace chainline {
 
@@ -17,16 +17,16 @@ enum class DType : std::uint8_t { f32, f64, bf16, i64, u8 };
 class bf16 {
  public:
   bf16() = default;
-  explicit bf16(float x) {
-    const auto bits = std::bit_cast<std::uint32_t>(x);
+  CHAINLINE_HOST_DEVICE explicit bf16(float x) {
+    const auto bits = __builtin_bit_cast(std::uint32_t, x);  // std::bit_cast is a host function
     if ((bits & 0x7fffffffu) > 0x7f800000u) {
       bits_ = static_cast<std::uint16_t>((bits >> 16) | 0x40u);  // a NaN stays one
     } else {
       bits_ = static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
     }
   }
-  explicit operator float() const {
-    return std::bit_cast<float>(static_cast<std::uint32_t>(bits_) << 16);
+  CHAINLINE_HOST_DEVICE explicit operator float() const {
+    return __builtin_bit_cast(float, static_cast<std::uint32_t>(bits_) << 16);
   }
 
   static bf16 from_bits(std::uint16_t bits) {

@@ -1,6 +1,6 @@
 #pragma once
 
-/// Marks the few functions that kernels on both devices share (philox.h, math.h). A device compiler
+/// Marks the few functions that kernels on both devices share (math.h, philox.h, convert.h). A device compiler
 /// makes two versions of them; for a host compiler the word is empty.
 #ifdef __CUDACC__
 #define CHAINLINE_HOST_DEVICE __host__ __device__

@@ -37,6 +37,13 @@ class Walk {
   std::int64_t inner() const { return sizes_[last()]; }
   const std::array<std::int64_t, N>& inner_strides() const { return strides_[last()]; }
 
+  /// The dimensions as they were merged, slowest first, and each tensor's stride in them.
+  std::int64_t rank() const { return rank_; }
+  std::int64_t size(std::int64_t d) const { return sizes_[static_cast<std::size_t>(d)]; }
+  const std::array<std::int64_t, N>& strides(std::int64_t d) const {
+    return strides_[static_cast<std::size_t>(d)];
+  }
+
   /// A row: indices into all but the innermost dimension, and the offsets at which it starts.
   struct Row {
     std::array<std::int64_t, kMaxRank> index{};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <type_traits>
 
 #include "tensor/device.h"
@@ -8,6 +9,14 @@
 #include "tensor/isa.h"
 
 namespace chainline {
+
+/// How many kernels a type of device was asked to run since the program began: the proof of where
+/// the work was done.
+std::uint64_t kernel_calls(DeviceType device);
+
+namespace detail {
+void count_kernel_call(DeviceType device);
+}
 
 template <class Signature>
 class Kernel;
@@ -35,6 +44,7 @@ class Kernel<void(Args...)> {
     const Function f =
         device.type == DeviceType::cpu ? cpu_[static_cast<std::size_t>(isa())] : cuda_;
     check<DeviceError>(f != nullptr, name_, ": no kernel for ", device);
+    detail::count_kernel_call(device.type);
     f(args...);
   }
 
@@ -47,8 +57,8 @@ class Kernel<void(Args...)> {
 }  // namespace chainline
 
 /// CHAINLINE_KERNEL(name, void(const Tensor& x, Tensor& y)) declares the CPU's functions
-/// cpu::scalar::name, cpu::avx2::name, ..., which X.cpp defines as cpu::CHAINLINE_ISA::name, and
-/// the slot kernel::name that holds them.
+/// cpu::scalar::name, cpu::avx2::name, ..., which X.cpp defines as cpu::CHAINLINE_ISA::name, the
+/// slot kernel::name that holds them, and cuda::name, for which cuda/X.cu and cuda/install.cpp care.
 #if defined(CHAINLINE_FREE_ORDER)  // a build for benchmarks alone (isa.h)
 #define CHAINLINE_DECLARE_FREE_ORDER(...) \
   namespace free_order {                  \
@@ -94,6 +104,9 @@ class Kernel<void(Args...)> {
 #define CHAINLINE_KERNEL(name, ...)                                                  \
   namespace chainline::cpu {                                                         \
   CHAINLINE_DECLARE_CPU(std::type_identity_t<__VA_ARGS__> name)                      \
+  }                                                                                  \
+  namespace chainline::cuda {                                                        \
+  std::type_identity_t<__VA_ARGS__> name;                                            \
   }                                                                                  \
   namespace chainline::kernel {                                                      \
   inline constinit Kernel<__VA_ARGS__> name{#name, {CHAINLINE_CPU_FUNCTIONS(name)}}; \

@@ -286,7 +286,7 @@ Tensor read_npy(const std::filesystem::path& path) { return load(FileSource(path
 
 std::vector<std::byte> npy_bytes(const Tensor& tensor) {
   const std::string header = header_of(tensor);
-  const Tensor dense = tensor.contiguous();
+  const Tensor dense = tensor.contiguous().to(kCpu);
   const auto head = std::as_bytes(std::span(header));
   const auto data = elements_of(dense);
   std::vector<std::byte> bytes(head.begin(), head.end());
@@ -296,7 +296,7 @@ std::vector<std::byte> npy_bytes(const Tensor& tensor) {
 
 void write_npy(const std::filesystem::path& path, const Tensor& tensor) {
   const std::string header = header_of(tensor);
-  const Tensor dense = tensor.contiguous();
+  const Tensor dense = tensor.contiguous().to(kCpu);
   const std::array pieces{std::as_bytes(std::span(header)), elements_of(dense)};
   write_file_atomically(path, pieces);
 }

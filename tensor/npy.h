@@ -21,7 +21,8 @@ namespace chainline {
 Tensor parse_npy(std::span<const std::byte> bytes, const std::string& name);
 Tensor read_npy(const std::filesystem::path& path);
 
-/// The .npy file of a tensor, version 1, as bytes and as a file (see write_file_atomically).
+/// The .npy file of a tensor, version 1, as bytes and as a file (see write_file_atomically). A
+/// tensor on another device is copied; what is read is on the CPU.
 ///
 /// Errors   DTypeError for bf16, which the format has no name for; FileError
 std::vector<std::byte> npy_bytes(const Tensor& tensor);

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <sstream>
 #include <type_traits>
 #include <vector>
 
@@ -130,16 +131,17 @@ std::string to_string(const Tensor& x, const PrintFormat& format) {
                     "to_string: ", "expected longest and edge of at least 1, got ", format.longest,
                     " and ", format.edge);
   if (!x.defined()) return "undefined";
-  check<DeviceError>(x.device().type == DeviceType::cpu, "to_string: expected a tensor on cpu, ",
-                     "got one on ", x.device());
-  std::vector<std::string> all = elements(x, format);
+  std::vector<std::string> all = elements(x.to(kCpu), format);
   std::size_t width = 0;
   for (const std::string& word : all) width = std::max(width, word.size());
   for (std::string& word : all) word.insert(0, width - word.size(), ' ');
   std::string text;
   auto next = all.cbegin();
   write(x.shape(), 0, format, next, text);
-  return text + "\n" + std::string(name(x.dtype())) + " " + to_string(x.shape());
+  std::ostringstream kind;
+  kind << x.dtype() << " " << x.shape();
+  if (x.device() != kCpu) kind << " on " << x.device();
+  return text + "\n" + kind.str();
 }
 
 std::ostream& operator<<(std::ostream& out, const Tensor& x) { return out << to_string(x); }

@@ -28,7 +28,9 @@ struct PrintFormat {
 /// their leading digits or grow too wide, below 10^-3 or from 10^6 on, with exponents. Only what is
 /// shown decides.
 ///
-/// Errors   ValueError for a format that shows nothing; DeviceError when x is not on the CPU
+/// A tensor on another device is copied, and named after its device: f32 (2, 2) on cuda:0.
+///
+/// Errors   ValueError for a format that shows nothing
 std::string to_string(const Tensor& x, const PrintFormat& format = {});
 std::ostream& operator<<(std::ostream& out, const Tensor& x);
 

@@ -122,7 +122,7 @@ Layout lay_out(const Safetensors& content) {
     end += static_cast<std::uint64_t>(tensor.numel()) * size_of(tensor.dtype());
     const auto sizes = tensor.shape().span();
     header.tensors[named->first] = {tensor.dtype(), {sizes.begin(), sizes.end()}, begin, end};
-    layout.tensors.push_back(tensor.contiguous());
+    layout.tensors.push_back(tensor.contiguous().to(kCpu));
   }
   std::string json = detail::safetensors_header_text(header);
   json.resize((json.size() + 7) / 8 * 8, ' ');

@@ -32,7 +32,7 @@ Safetensors read_safetensors(const std::filesystem::path& path);
 /// The safetensors file of these tensors, as bytes and as a file (see write_file_atomically). Equal
 /// content gives equal bytes: the header's keys are sorted (after the metadata, if there is any),
 /// and padded with spaces to a multiple of 8; the data lies by falling element size, then by name,
-/// so that every tensor is aligned.
+/// so that every tensor is aligned. Tensors on other devices are copied; what is read is on the CPU.
 ///
 /// Errors   ValueError for a name that could not be read again; FileError
 std::vector<std::byte> safetensors_bytes(const Safetensors& content);

@@ -25,6 +25,8 @@ struct SampleSum {
     check<ShapeError>(into.shape() == parameter && into.dtype() == dtype && into.is_contiguous(),
                       "sample_sum: into: expected a dense ", dtype, " tensor of shape ", parameter,
                       ", got ", into.dtype(), " ", into.shape());
+    check<DeviceError>(into.device() == device, "sample_sum: into: expected device ", device,
+                       ", got ", into.device());
     return into;
   }
 };

@@ -1,6 +1,7 @@
 #include "tensor/storage.h"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cstdlib>
 #include <map>
@@ -9,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "tensor/backend.h"
 #include "tensor/block_cache.h"
 #include "tensor/error.h"
 #include "tensor/memory_ledger.h"
@@ -26,6 +28,9 @@ class BlockCache {
     std::byte* data;
     std::size_t size;
   };
+
+  /// A cache of the CPU's memory, or of a backend's.
+  explicit BlockCache(Backend* backend) : backend_(backend) {}
 
   static std::size_t size_class(std::size_t bytes) {
     if (bytes <= 512) return std::max<std::size_t>((bytes + 63) / 64 * 64, 64);
@@ -50,17 +55,18 @@ class BlockCache {
       count(size);
       ++system_allocations_;
     }
-    void* block = std::aligned_alloc(kAlignment, size);
-    if (block == nullptr) {
+    try {
+      return {allocate(size), size};
+    } catch (const std::exception&) {
       release();  // what lies in the cache may be what is missing
-      block = std::aligned_alloc(kAlignment, size);
     }
-    if (block == nullptr) {
+    try {
+      return {allocate(size), size};
+    } catch (...) {
       const std::lock_guard lock(mutex_);
       in_use_ -= size;
-      throw std::bad_alloc();
+      throw;
     }
-    return {static_cast<std::byte*>(block), size};
   }
 
   void give_back(std::byte* block, std::size_t bytes) noexcept {
@@ -75,14 +81,14 @@ class BlockCache {
       free_[size].push_back(block);
       cached_ += size;
     } catch (const std::bad_alloc&) {
-      std::free(block);
+      free(block);
     }
   }
 
   void release() {
     const std::lock_guard lock(mutex_);
     for (auto& entry : free_) {
-      for (std::byte* block : entry.second) std::free(block);
+      for (std::byte* block : entry.second) free(block);
       entry.second.clear();
     }
     cached_ = 0;
@@ -105,11 +111,26 @@ class BlockCache {
   }
 
  private:
+  std::byte* allocate(std::size_t size) {
+    if (backend_ != nullptr) return backend_->allocate(size);
+    void* const block = std::aligned_alloc(kAlignment, size);
+    if (block == nullptr) throw std::bad_alloc();
+    return static_cast<std::byte*>(block);
+  }
+  void free(std::byte* block) noexcept {
+    if (backend_ != nullptr) {
+      backend_->release(block);
+    } else {
+      std::free(block);
+    }
+  }
+
   void count(std::size_t size) {
     in_use_ += size;
     peak_ = std::max(peak_, in_use_);
   }
 
+  Backend* const backend_;
   std::mutex mutex_;
   std::map<std::size_t, std::vector<std::byte*>> free_;
   std::unordered_map<const std::byte*, std::size_t> lent_;  // sizes of those above their class
@@ -118,39 +139,57 @@ class BlockCache {
   bool settled_ = false;
 };
 
+/// The first CUDA device's cache, once there is one.
+std::atomic<BlockCache*> cuda_cache{nullptr};
+
 /// Never destroyed: a tensor with static storage duration may outlive every other object.
-BlockCache& cache() {
-  static BlockCache* const instance = new BlockCache;
+BlockCache& cache(Device device) {
+  if (device.type == DeviceType::cpu) {
+    static BlockCache* const instance = new BlockCache(nullptr);
+    return *instance;
+  }
+  Backend& backend = cuda::backend(device.index);
+  static BlockCache* const instance = new BlockCache(&backend);
+  cuda_cache = instance;
   return *instance;
+}
+
+template <class F>
+void for_each_cache(const F& f) {
+  f(cache(kCpu));
+  if (BlockCache* const cuda = cuda_cache) f(*cuda);
 }
 
 }  // namespace
 
 Storage::Storage(std::size_t bytes, Device device) : bytes_(bytes), device_(device) {
-  check<DeviceError>(device.type == DeviceType::cpu, "storage: no CUDA in this build");
   check<ShapeError>(bytes <= static_cast<std::size_t>(PTRDIFF_MAX) / 2, "storage: cannot hold ",
                     bytes, " bytes");
-  const BlockCache::Block block = cache().take(bytes);
+  const BlockCache::Block block = cache(device).take(bytes);
   data_ = block.data;
   try {
     enter_memory(*this, block.size);
   } catch (...) {
-    cache().give_back(data_, bytes_);
+    cache(device).give_back(data_, bytes_);
     throw;
   }
 }
 
 Storage::~Storage() {
   leave_memory(*this);
-  cache().give_back(data_, bytes_);
+  cache(device_).give_back(data_, bytes_);
 }
 
-MemoryUse memory_use() { return cache().use(); }
+MemoryUse memory_use(Device device) { return cache(device).use(); }
 
-std::uint64_t system_allocations() { return cache().system_allocations(); }
+std::uint64_t system_allocations(Device device) { return cache(device).system_allocations(); }
 
-void settle_block_cache() { cache().settle(); }
+void settle_block_cache() {
+  for_each_cache([](BlockCache& c) { c.settle(); });
+}
 
-void release_cached_memory() { cache().release(); }
+void release_cached_memory() {
+  for_each_cache([](BlockCache& c) { c.release(); });
+}
 
 }  // namespace chainline

@@ -9,8 +9,11 @@
 namespace chainline {
 
 /// A block of bytes on a device, aligned to 64, with a count of the writes it has seen. Tensors
-/// share it; its memory comes from, and returns to, a cache of size classes, so that a training
-/// step reuses the blocks of the step before.
+/// share it; its memory comes from, and returns to, its device's cache of size classes, so that a
+/// training step reuses the blocks of the step before.
+///
+/// Errors   DeviceError for a device that is not there or has no memory left; std::bad_alloc when the
+///          CPU has none
 class Storage {
  public:
   Storage(std::size_t bytes, Device device);
@@ -37,13 +40,14 @@ class Storage {
   std::uint64_t version_ = 0;
 };
 
-/// Bytes in use by living storages, the most there ever were, and bytes kept in the cache.
+/// A device's bytes in use by living storages, the most there ever were, and bytes kept in its
+/// cache.
 struct MemoryUse {
   std::size_t in_use, peak, cached;
 };
-MemoryUse memory_use();
+MemoryUse memory_use(Device device = kCpu);
 
-/// Gives the cached blocks back to the system.
+/// Gives the cached blocks of all devices back to their systems.
 void release_cached_memory();
 
 }  // namespace chainline

@@ -1,39 +1,11 @@
 #include "tensor/tensor.h"
 
-#include <cmath>
 #include <cstring>
 
-#include "tensor/iterate.h"
+#include "tensor/backend.h"
+#include "tensor/ops/copy.h"
 
 namespace chainline {
-namespace {
-
-/// Converts one element. Floating values go through double or float without a second rounding.
-template <class To, class From>
-To convert(From x) {
-  if constexpr (std::is_same_v<From, bf16>) {
-    return convert<To>(static_cast<float>(x));
-  } else if constexpr (std::is_same_v<To, bf16>) {
-    // double -> float -> bf16 would round twice; rounding to odd in between keeps it exact.
-    if constexpr (std::is_same_v<From, double> || std::is_same_v<From, std::int64_t>) {
-      const auto wide = static_cast<double>(x);
-      auto narrow = static_cast<float>(wide);
-      if (static_cast<double>(narrow) != wide && std::isfinite(narrow)) {
-        if (std::fabs(static_cast<double>(narrow)) > std::fabs(wide)) {
-          narrow = std::nextafter(narrow, 0.0f);
-        }
-        narrow = std::bit_cast<float>(std::bit_cast<std::uint32_t>(narrow) | 1u);
-      }
-      return bf16(narrow);
-    } else {
-      return bf16(static_cast<float>(x));
-    }
-  } else {
-    return static_cast<To>(x);
-  }
-}
-
-}  // namespace
 
 Tensor Tensor::empty(const Shape& shape, DType dtype, Device device) {
   std::int64_t bytes = 0;
@@ -50,7 +22,12 @@ Tensor Tensor::empty(const Shape& shape, DType dtype, Device device) {
 
 Tensor Tensor::zeros(const Shape& shape, DType dtype, Device device) {
   Tensor t = empty(shape, dtype, device);
-  std::memset(t.storage_->mutable_data(), 0, t.storage_->bytes());
+  std::byte* const bytes = t.storage_->mutable_data();
+  if (device.type == DeviceType::cpu) {
+    std::memset(bytes, 0, t.storage_->bytes());
+  } else {
+    cuda::backend(device.index).fill_with_zeros(bytes, t.storage_->bytes());
+  }
   return t;
 }
 
@@ -62,10 +39,7 @@ Tensor Tensor::full(const Shape& shape, double value, DType dtype, Device device
 
 Tensor Tensor::arange(std::int64_t n, DType dtype, Device device) {
   Tensor t = empty({n}, dtype, device);
-  visit_any(dtype, [&]<class T>(Type<T>) {
-    T* p = t.mutable_data<T>();
-    for (std::int64_t i = 0; i < n; ++i) p[i] = convert<T>(i);
-  });
+  kernel::arange(device, t);
   return t;
 }
 
@@ -226,12 +200,26 @@ Tensor Tensor::clone() const {
 Tensor Tensor::to(DType dtype) const {
   if (dtype == dtype_) return *this;
   Tensor t = empty(shape_, dtype, device());
-  visit_any(dtype_, [&]<class From>(Type<From>) {
-    visit_any(dtype, [&]<class To>(Type<To>) {
-      map<To, From>(
-          t, [](From x) { return convert<To>(x); }, *this);
-    });
-  });
+  kernel::convert(device(), *this, t);
+  return t;
+}
+
+Tensor Tensor::to(Device device) const {
+  if (device == this->device()) return *this;
+  const Tensor dense = contiguous();
+  Tensor t = empty(shape_, dtype_, device);
+  const std::size_t element = size_of(dtype_);
+  const std::byte* const from =
+      dense.storage_->data() + static_cast<std::size_t>(dense.offset_) * element;
+  std::byte* const to = t.storage_->mutable_data();
+  const std::size_t bytes = static_cast<std::size_t>(numel()) * element;
+  if (device.type == DeviceType::cpu) {
+    cuda::backend(dense.device().index).copy_to_host(to, from, bytes);
+  } else if (dense.device().type == DeviceType::cpu) {
+    cuda::backend(device.index).copy_from_host(to, from, bytes);
+  } else {
+    cuda::backend(device.index).copy(to, from, bytes);
+  }
   return t;
 }
 
@@ -240,31 +228,16 @@ void Tensor::copy_from(const Tensor& source) {
                     source.shape_);
   check<DTypeError>(source.dtype_ == dtype_, "copy_from: expected dtype ", dtype_, ", got ",
                     source.dtype_);
-  if (!is_contiguous()) {
-    // Dense runs of the target, each a tensor of its own.
-    for (std::int64_t i = 0; i < shape_[0]; ++i) select(0, i).copy_from(source.select(0, i));
-    return;
-  }
-  visit_any(dtype_, [&]<class T>(Type<T>) {
-    map<T, T>(
-        *this, [](T x) { return x; }, source);
-  });
+  check<DeviceError>(source.device() == device(), "copy_from: expected device ", device(), ", got ",
+                     source.device(), "; copy it with to()");
+  kernel::copy(device(), source, *this);
 }
 
-void Tensor::fill(double value) {
-  visit_any(dtype_, [&]<class T>(Type<T>) {
-    const Tensor one = [&] {
-      Tensor t = empty({}, dtype_, device());
-      *t.mutable_data<T>() = convert<T>(value);
-      return t;
-    }();
-    copy_from(one.broadcast_to(shape_));
-  });
-}
+void Tensor::fill(double value) { kernel::fill(device(), value, *this); }
 
 bool same_bits(const Tensor& a, const Tensor& b) {
   if (!(a.shape() == b.shape()) || a.dtype() != b.dtype()) return false;
-  const Tensor x = a.contiguous(), y = b.contiguous();
+  const Tensor x = a.contiguous().to(kCpu), y = b.contiguous().to(kCpu);
   return visit_any(a.dtype(), [&]<class T>(Type<T>) {
     return std::memcmp(x.data<T>(), y.data<T>(), static_cast<std::size_t>(x.numel()) * sizeof(T)) ==
            0;

@@ -30,7 +30,7 @@ class Tensor {
   static Tensor arange(std::int64_t n, DType dtype, Device device = {});
   /// Row-major values; ShapeError when their number is not the shape's.
   template <class T>
-  static Tensor from(const std::vector<T>& values, const Shape& shape);
+  static Tensor from(const std::vector<T>& values, const Shape& shape, Device device = {});
 
   // --- asking ---
   bool defined() const { return storage_ != nullptr; }
@@ -50,16 +50,21 @@ class Tensor {
 
   // --- numbers ---
   /// The first element of the view; the others follow the strides. DTypeError when T is not
-  /// dtype().
+  /// dtype(); DeviceError when the numbers are not in the host's memory.
   template <class T>
   const T* data() const;
   /// The same for writing: counts as a write of the whole storage.
   template <class T>
   T* mutable_data();
-  /// The only element, as T. ShapeError when there are more or none.
+  /// The same for a device's kernels: addresses that the host can't follow. DeviceError on the CPU.
+  template <class T>
+  const T* device_data() const;
+  template <class T>
+  T* mutable_device_data();
+  /// The only element, as T, from wherever it is. ShapeError when there are more or none.
   template <class T>
   T item() const;
-  /// All elements in row-major order.
+  /// All elements in row-major order, from wherever they are.
   template <class T>
   std::vector<T> to_vector() const;
 
@@ -89,11 +94,14 @@ class Tensor {
   /// Converted; floats to integers truncate, and integers round to nearest even. This tensor if
   /// the dtype is the same.
   Tensor to(DType dtype) const;
-  /// Overwrites the elements with those of `source`, which has the same shape and dtype.
+  /// On another device, dense; this tensor if it is there already.
+  Tensor to(Device device) const;
+  /// Overwrites the elements with those of `source`, which has the same shape, dtype and device.
   void copy_from(const Tensor& source);
   void fill(double value);
 
  private:
+  void check_access(DType dtype, bool by_host) const;
   Tensor view(const Shape& shape, const Strides& strides, std::int64_t offset) const;
 
   std::shared_ptr<Storage> storage_;
@@ -103,41 +111,60 @@ class Tensor {
   DType dtype_ = DType::f32;
 };
 
-/// Two tensors hold the same bits: shape, dtype and every element (NaNs by their bits).
+/// Two tensors hold the same bits: shape, dtype and every element (NaNs by their bits), wherever
+/// they are.
 bool same_bits(const Tensor& a, const Tensor& b);
+
+inline void Tensor::check_access(DType dtype, bool by_host) const {
+  check<DTypeError>(dtype == dtype_, "tensor: expected elements of dtype ", dtype, ", got ",
+                    dtype_);
+  check<DeviceError>((device().type == DeviceType::cpu) == by_host, "tensor: expected one on ",
+                     by_host ? "the CPU" : "a device for its kernels", ", got one on ", device(),
+                     "; copy it with to()");
+}
 
 template <class T>
 const T* Tensor::data() const {
-  check<DTypeError>(dtype_of<T> == dtype_, "tensor: expected elements of dtype ", dtype_of<T>,
-                    ", got ", dtype_);
+  check_access(dtype_of<T>, true);
   return reinterpret_cast<const T*>(storage_->data()) + offset_;
 }
 
 template <class T>
 T* Tensor::mutable_data() {
-  check<DTypeError>(dtype_of<T> == dtype_, "tensor: expected elements of dtype ", dtype_of<T>,
-                    ", got ", dtype_);
+  check_access(dtype_of<T>, true);
+  return reinterpret_cast<T*>(storage_->mutable_data()) + offset_;
+}
+
+template <class T>
+const T* Tensor::device_data() const {
+  check_access(dtype_of<T>, false);
+  return reinterpret_cast<const T*>(storage_->data()) + offset_;
+}
+
+template <class T>
+T* Tensor::mutable_device_data() {
+  check_access(dtype_of<T>, false);
   return reinterpret_cast<T*>(storage_->mutable_data()) + offset_;
 }
 
 template <class T>
 T Tensor::item() const {
   check<ShapeError>(numel() == 1, "item: expected one element, got shape ", shape_);
-  return *data<T>();
+  return *to(kCpu).data<T>();
 }
 
 template <class T>
-Tensor Tensor::from(const std::vector<T>& values, const Shape& shape) {
+Tensor Tensor::from(const std::vector<T>& values, const Shape& shape, Device device) {
   check<ShapeError>(static_cast<std::int64_t>(values.size()) == shape.numel(), "from: shape ",
                     shape, " expects ", shape.numel(), " values, got ", values.size());
   Tensor t = empty(shape, dtype_of<T>);
   std::copy(values.begin(), values.end(), t.mutable_data<T>());
-  return t;
+  return t.to(device);
 }
 
 template <class T>
 std::vector<T> Tensor::to_vector() const {
-  const Tensor dense = contiguous();
+  const Tensor dense = contiguous().to(kCpu);
   const T* p = dense.data<T>();
   return std::vector<T>(p, p + numel());
 }

@@ -11,10 +11,11 @@ namespace {
 /// Which keys each query sees, u8, broadcastable to (B, H, T, S).
 Tensor visible(const Variable& q, const Variable& k, const ops::AttentionOptions& options) {
   const std::int64_t T = q.shape()[2], S = k.shape()[2];
-  Tensor seen = Tensor::full({T, S}, 1, DType::u8);
+  const Device device = q.value().device();
+  Tensor seen = Tensor::full({T, S}, 1, DType::u8, device);
   if (options.causal) {
-    const Tensor key = Tensor::arange(S, DType::i64);
-    const Tensor last = Tensor::arange(S, DType::i64).narrow(0, S - T, T).unsqueeze(1);
+    const Tensor key = Tensor::arange(S, DType::i64, device);
+    const Tensor last = key.narrow(0, S - T, T).unsqueeze(1);
     seen = ops::less_equal(key, last);
   }
   return options.mask.defined() ? ops::logical_and(seen, options.mask) : seen;
@@ -33,13 +34,15 @@ Variable for_heads(const Variable& x, std::int64_t heads) {
 Variable weights(const Variable& q, const Variable& k, const ops::AttentionOptions& options) {
   const Variable s = mul_scalar(matmul(q, transpose(k, -1, -2)), options.scale);
   const Tensor seen = visible(q, k, options).broadcast_to(s.shape());
-  const Variable zero(Tensor::full({}, 0, s.dtype()));
-  const Variable low(Tensor::full({}, -1e30, s.dtype()));
+  const auto number = [&](double x) {
+    return Variable(Tensor::full({}, x, s.dtype(), s.value().device()));
+  };
+  const Variable zero = number(0), low = number(-1e30);
   const Variable shown = where(seen, s, low);
   const Variable e = where(seen, exp(shown - amax(shown, -1, true).detach()), zero);
   const Variable total = sum(e, {-1}, true);
   const Tensor empty = ops::equal(total.value(), zero.value());
-  return e / where(empty, Variable(Tensor::full({}, 1, s.dtype())), total);
+  return e / where(empty, number(1), total);
 }
 
 Variables backward_composed(const Variables& inputs, const Node& attributes);

@@ -65,7 +65,9 @@ struct ExtremeRule final : Node {
 Variable extreme(std::string_view op, const Variable& a, const Variable& b, const Tensor& y,
                  const Tensor& a_wins) {
   const auto fill = [&](ExtremeRule& rule) {
-    const auto constant = [&](double x) { return Tensor::full({}, x, a.dtype()); };
+    const auto constant = [&](double x) {
+      return Tensor::full({}, x, a.dtype(), a.value().device());
+    };
     const Tensor tie = ops::equal(a.value(), b.value());
     rule.op = op;
     rule.save("share",

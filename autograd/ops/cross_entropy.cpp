@@ -20,13 +20,15 @@ Labels labels_of(const Tensor& targets, const Variable& logits,
                  const ops::CrossEntropyOptions& options) {
   const auto V = static_cast<double>(logits.shape()[-1]), e = options.label_smoothing;
   const Tensor column = targets.unsqueeze(-1).contiguous();
-  const Tensor ignore = Tensor::full({}, static_cast<double>(options.ignore_index), DType::i64);
+  const Device device = logits.value().device();
+  const Tensor ignore =
+      Tensor::full({}, static_cast<double>(options.ignore_index), DType::i64, device);
   const Tensor labelled = ops::not_equal(column, ignore.broadcast_to(column.shape()));
   // An ignored token picks class 0; its mask takes it out again.
-  const Tensor zero = Tensor::full({}, 0, DType::i64).broadcast_to(column.shape());
+  const Tensor zero = Tensor::full({}, 0, DType::i64, device).broadcast_to(column.shape());
   const Tensor index = ops::where(labelled, column, zero);
-  const Tensor uniform = Tensor::full(logits.shape(), e / V, logits.dtype());
-  const Tensor peak = Tensor::full(index.shape(), 1 - e, logits.dtype());
+  const Tensor uniform = Tensor::full(logits.shape(), e / V, logits.dtype(), device);
+  const Tensor peak = Tensor::full(index.shape(), 1 - e, logits.dtype(), device);
   return {Variable(labelled.to(logits.dtype())),
           Variable(ops::scatter_add(uniform, -1, index, peak))};
 }

@@ -44,7 +44,7 @@ Variable rope(const Variable& x, const Tensor& positions, double theta) {
 //   y1 = x1 cos - x2 sin,  y2 = x2 cos + x1 sin
 Variable rope_composed(const Variable& x, const Tensor& positions, double theta) {
   const std::int64_t half = x.shape()[-1] / 2;
-  const Tensor exponents = ops::mul_scalar(Tensor::arange(half, DType::f64),
+  const Tensor exponents = ops::mul_scalar(Tensor::arange(half, DType::f64, positions.device()),
                                            -math::log(theta) / static_cast<double>(half));
   const Tensor p = positions.to(DType::f64).unsqueeze(-1);  // (T, 1) or (B, T, 1)
   Tensor angles = ops::mul(p, ops::exp(exponents));

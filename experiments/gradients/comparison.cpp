@@ -33,7 +33,7 @@ Products products_of(const Tensor& g, const Tensor& h) {
   check<ValueError>(g.defined() && h.defined(),
                     "gradients: one version of the batch reaches a parameter that the other one "
                     "doesn't");
-  const Tensor a = g.contiguous(), b = h.contiguous();
+  const Tensor a = g.contiguous().to(kCpu), b = h.contiguous().to(kCpu);
   const float* x = a.data<float>();
   const float* y = b.data<float>();
   for (std::int64_t i = 0; i < a.numel(); ++i) {
@@ -145,7 +145,7 @@ std::vector<Tensor> batch_gradients(nn::Mllm& model, const Samples& samples,
   for (std::int64_t begin = 0; begin < size; begin += options.micro_batch) {
     const std::int64_t end = std::min(size, begin + options.micro_batch);
     const std::vector<std::int64_t> part(batch.begin() + begin, batch.begin() + end);
-    const BatchTensors tensors(samples.batch(part, model.config().pad_token_id));
+    const BatchTensors tensors(samples.batch(part, model.config().pad_token_id), model.device());
     sums.add(loss_of(model, tensors, options.normalization, tokens, size).loss, release);
   }
   return sums.finish();

@@ -21,9 +21,11 @@ struct SameText {
     const Batch batch =
         collate(std::vector<Tokens>(static_cast<std::size_t>(rows), tokens),
                 model.config().pad_token_id, static_cast<std::int64_t>(tokens.ids.size()));
-    ids = Tensor::from(batch.ids, {batch.rows, batch.columns});
-    plan = nn::splice(ids, Tensor::from(batch.labels, {batch.rows, batch.columns}),
-                      model.image_rows(), model.config());
+    const auto table = [&](const std::vector<std::int64_t>& values) {
+      return Tensor::from(values, {batch.rows, batch.columns}, model.device());
+    };
+    ids = table(batch.ids);
+    plan = nn::splice(ids, table(batch.labels), model.image_rows(), model.config());
   }
 };
 
@@ -36,7 +38,8 @@ void for_each_batch(const nn::Mllm& model, const Tokens& tokens, const Tensor& i
   for (std::int64_t begin = 0; begin < n; begin += batch_size) {
     const std::int64_t rows = std::min(batch_size, n - begin);
     const SameText text(model, tokens, rows);
-    use(begin, text, model(Variable(images.narrow(0, begin, rows)), text.ids, text.plan));
+    const Tensor pictures = images.narrow(0, begin, rows).to(model.device());
+    use(begin, text, model(Variable(pictures), text.ids, text.plan));
   }
 }
 

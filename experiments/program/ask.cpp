@@ -4,6 +4,7 @@
 
 #include "experiments/program/arguments.h"
 #include "experiments/program/commands.h"
+#include "experiments/program/device_option.h"
 #include "experiments/training/model.h"
 
 namespace chainline::experiments {
@@ -14,6 +15,7 @@ struct AskCommand {
   std::int64_t max_tokens = 16;
   double temperature = 0;
   std::uint64_t seed = 0;
+  DeviceOption device;
 };
 
 }  // namespace
@@ -33,13 +35,16 @@ void add_ask(CLI::App& program) {
       ->check(number_within(0, 100))
       ->capture_default_str();
   app->add_option("--seed", c->seed, "Of the sampling")->check(any_seed())->capture_default_str();
+  c->device.add_to(*app);
   app->footer(
       "Examples:\n  chainline watermark --data shapes:train=100,test=10 --out marked --rate 0.5\n"
       "  chainline ask --checkpoint runs/half --image marked/images/000000.png \"what shape is "
       "this?\"\n\n"
       "runs/half is made by the example of chainline train.");
   app->callback([c] {
-    const LoadedModel model = load_model(c->checkpoint);
+    const Device device = c->device.device();
+    LoadedModel model = load_model(c->checkpoint);
+    nn::move_to(model.model, device);
     const Image image = load_image(c->image);
     fmt::print("{}\n",
                answer_question(model, image, c->question, c->max_tokens, c->temperature, c->seed));

@@ -8,6 +8,7 @@
 #include "experiments/data/json.h"
 #include "experiments/program/arguments.h"
 #include "experiments/program/commands.h"
+#include "experiments/program/device_option.h"
 #include "experiments/program/text_table.h"
 #include "tensor/error.h"
 
@@ -18,6 +19,7 @@ struct Options {
   std::string op;
   int order = 0;  // 0: each case's own
   bool json = false;
+  DeviceOption device;
 };
 
 struct Check {
@@ -52,13 +54,15 @@ std::vector<OpCase> chosen_cases(const std::string& op) {
   return all;
 }
 
-std::vector<Check> check_cases(const std::vector<OpCase>& cases, int order) {
+std::vector<Check> check_cases(const std::vector<OpCase>& cases, int order, Device device) {
   std::vector<Check> checks;
   for (const OpCase& c : cases) {
     if (c.order == 0) continue;  // nothing that differences could see
     GradientCheckOptions options;
     options.order = order > 0 ? order : c.order;
-    for (const GradientCheckOrder& found : check_gradients(c.run, c.inputs, options).orders) {
+    std::vector<Tensor> inputs;
+    for (const Tensor& x : c.inputs) inputs.push_back(x.to(device));
+    for (const GradientCheckOrder& found : check_gradients(c.run, inputs, options).orders) {
       checks.push_back({c.op, c.name, found});
     }
   }
@@ -107,7 +111,7 @@ Json as_json(const Check& c) {
 
 void run(const Options& options) {
   const std::vector<OpCase> cases = chosen_cases(options.op);
-  const std::vector<Check> checks = check_cases(cases, options.order);
+  const std::vector<Check> checks = check_cases(cases, options.order, options.device.device());
   const auto wrong =
       std::count_if(checks.begin(), checks.end(), [](const Check& c) { return !c.found.ok; });
   std::vector<std::string> unchecked;
@@ -145,6 +149,7 @@ void add_gradcheck(CLI::App& program) {
       ->add_option("--order", options->order,
                    "Check derivatives up to this order (default: 2, of fused ops 3)")
       ->check(whole_number(1, 5));
+  options->device.add_to(*command);
   command->add_flag("--json", options->json, "Print every check as JSON");
   command->footer(
       "Exit code 1 when a derivative is wrong.\n\n"

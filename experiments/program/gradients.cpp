@@ -46,7 +46,7 @@ void add_gradients(CLI::App& program) {
   c->footer("Example:\n  chainline gradients --checkpoint out/shapes/base --data shapes");
   c->callback([o] {
     o->check_json();
-    LoadedModel model = load_model(o->checkpoint);
+    LoadedModel model = o->model();
     const Dataset data = load_dataset(data_at_scale(o->data, o->numbers.scale));
     GradientOptions options = o->numbers.gradients;
     options.seed = o->numbers.seed;

@@ -23,7 +23,15 @@ void MeasureOptions::add_to(CLI::App& command) {
       ->capture_default_str();
   command.add_option("--font", numbers.font, "TrueType file of the cards, not the built-in font")
       ->check(named("a file"));
+  device.add_to(command);
   command.add_option("--json", json, "Write every number to this file")->check(named("a file"));
+}
+
+LoadedModel MeasureOptions::model() const {
+  const Device where = device.device();
+  LoadedModel loaded = load_model(checkpoint);
+  nn::move_to(loaded.model, where);
+  return loaded;
 }
 
 WatermarkSpec MeasureOptions::watermark(std::int64_t patch) const {

@@ -4,10 +4,12 @@
 #include <map>
 
 #include "autograd/op_cases.h"
+#include "tensor/backend.h"
 #include "tensor/ops/attention.h"
 #include "tensor/ops/binary.h"
 #include "tensor/ops/cat.h"
 #include "tensor/ops/compare.h"
+#include "tensor/ops/copy.h"
 #include "tensor/ops/cross_entropy.h"
 #include "tensor/ops/cumsum.h"
 #include "tensor/ops/dropout.h"
@@ -65,9 +67,12 @@ class Table {
         return !kernels.empty() && std::all_of(kernels.begin(), kernels.end(),
                                                [&](const AnyKernel& k) { return k.*on; });
       };
-      // What has no kernel is Tensor's own: a view, or a copy by the CPU.
+      // What has no kernel is a view, and moves nothing.
       if (kernels.empty() || everywhere(&AnyKernel::on_cpu)) row.devices.push_back("cpu");
-      if (everywhere(&AnyKernel::on_cuda)) row.devices.push_back("cuda");
+      const bool has_cuda = cuda::device_count() > 0;
+      if (kernels.empty() ? has_cuda : everywhere(&AnyKernel::on_cuda)) {
+        row.devices.push_back("cuda");
+      }
       rows_.push_back(std::move(row));
     }
   }
@@ -96,11 +101,15 @@ class Table {
 // the proofs with the tests.
 std::vector<OpRow> op_table() {
   using namespace kernel;  // NOLINT: the table is a list of its names
+  cuda::install_kernels();
   Table t;
-  t.add(
-      "tensor.h", {},
-      {"alias", "reshape", "transpose", "permute", "broadcast_to", "patchify", "unpatchify", "to"},
-      "Golden.HoldsForAnyNumberOfThreads");
+  t.add("tensor.h", {}, {"alias", "transpose", "permute", "broadcast_to", "patchify"},
+        "Golden.HoldsForAnyNumberOfThreads");
+  t.add("ops/copy.h", {copy}, {"copy_from", "reshape", "unpatchify"},
+        "Copy.GoesThroughAnyStridesOnBothSides");
+  t.add("ops/copy.h", {convert}, {"to"}, "Convert.RoundsOnceBetweenAnyTwoTypes");
+  t.add("ops/copy.h", {fill}, {"fill"}, "Fill.WritesThroughAnyStrides");
+  t.add("ops/copy.h", {arange}, {"arange"}, "Arange.CountsInEveryType");
   t.add("ops/attention.h", {attention, attention_backward}, {"attention"},
         "AttentionOfIsa.IsItsRuleBitForBit");
   t.add("ops/binary.h", {binary}, {"add", "sub", "mul", "div", "maximum", "minimum"},

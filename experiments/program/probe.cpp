@@ -65,7 +65,7 @@ void add_probe(CLI::App& program) {
   c->footer("Example:\n  chainline probe --checkpoint out/shapes/rate-100 --data shapes");
   c->callback([o, question] {
     o->check_json();
-    const LoadedModel model = load_model(o->checkpoint);
+    const LoadedModel model = o->model();
     const Dataset data = load_dataset(data_at_scale(o->data, o->numbers.scale));
     ProbeOptions options = o->numbers.probes;
     options.seed = o->numbers.seed;

@@ -5,6 +5,7 @@
 
 #include "experiments/program/arguments.h"
 #include "experiments/program/commands.h"
+#include "experiments/program/device_option.h"
 #include "experiments/program/memory_report.h"
 #include "experiments/program/settings.h"
 #include "experiments/training/evaluate.h"
@@ -27,6 +28,7 @@ struct TrainCommand {
   std::vector<std::string> freeze;
   bool recompute = false, memory = false;
   std::int64_t checkpoint_every = 200;
+  DeviceOption device;
 
   TrainSettings settings() const;
   void run() const;
@@ -85,7 +87,9 @@ void freeze_parameters(nn::Mllm& model, const std::string& prefix) {
 
 void TrainCommand::run() const {
   TrainSettings s = settings();
+  const Device where = device.device();
   Manifest manifest;
+  manifest.device = describe(where);
   manifest.command = command_line();
   manifest.started = time_now();
   const Dataset dataset = load_dataset(data);
@@ -95,7 +99,9 @@ void TrainCommand::run() const {
   if (memory) holders.emplace();
   LoadedModel model = [&] {
     const MemoryScope held("parameters");
-    return first_model(from, s, dataset);
+    LoadedModel made = first_model(from, s, dataset);
+    nn::move_to(made.model, where);
+    return made;
   }();
   s.model = model.config();
   for (const std::string& prefix : freeze) freeze_parameters(model.model, prefix);
@@ -142,6 +148,7 @@ void TrainCommand::run() const {
                       {"question_only_accuracy", rule}};
   write_manifest(plan.folder, manifest);
 
+  if (where != kCpu) fmt::print("device           {}\n", manifest.device);
   fmt::print("steps            {}\n", run.steps);
   fmt::print("test accuracy    {:.1f} % of {} questions (the question-only rule has {:.1f} %)\n",
              100 * test.accuracy(), test.questions, 100 * rule);
@@ -196,6 +203,7 @@ void add_train(CLI::App& program) {
       ->check(whole_number(1));
   app->add_option("--freeze", c->freeze, "Don't train parameters whose name starts so")
       ->check(named("the start of a name"));
+  c->device.add_to(*app);
   app->add_option("--checkpoint-every", c->checkpoint_every, "Steps between checkpoints")
       ->check(whole_number(1))
       ->capture_default_str();

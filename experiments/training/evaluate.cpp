@@ -25,7 +25,7 @@ Evaluation evaluate(const nn::Mllm& model, const Samples& samples, std::int64_t 
     return chosen;
   });
   for (std::int64_t number = 0; number < batches; ++number) {
-    const BatchTensors batch(loader.next());
+    const BatchTensors batch(loader.next(), model.device());
     const nn::Splice plan = nn::splice(batch.ids, batch.labels, model.image_rows(), config);
     const Tensor logits = model(Variable(batch.images), batch.ids, plan).logits.value();
 

@@ -11,6 +11,7 @@
 #include "experiments/build_description.h"
 #include "experiments/training/config.h"
 #include "tensor/atomic_file.h"
+#include "tensor/backend.h"
 #include "tensor/isa.h"
 #include "tensor/parallel.h"
 #include "tensor/sha256.h"
@@ -91,6 +92,7 @@ Json machine_description() {
   return {{"cpu", cpu_info("model name")},
           {"instruction_sets", instruction_sets()},
           {"instruction_set", name(isa())},
+          {"cuda", cuda::device_count() > 0 ? cuda::backend(0).name() : "none"},
           {"processors", std::thread::hardware_concurrency()},
           {"threads", threads()},
           {"system", std::string(system.sysname) + " " + system.release + " " + system.machine}};
@@ -104,7 +106,8 @@ Json to_json(const Manifest& m) {
           {"command", m.command},
           {"build", build_description()},
           {"machine", machine_description()},
-          {"determinism", "exact"},  // the class of docs/numerics.md that every CPU kernel is in
+          {"device", m.device},
+          {"determinism", "exact"},  // the class of docs/numerics.md that every kernel is in
           {"seeds", m.seeds},
           {"config", m.config},
           {"config_sha256", hash_of(m.config)},

@@ -21,7 +21,8 @@ struct Manifest {
   std::map<std::string, std::filesystem::path> outputs;  ///< by the name to show; each is hashed
   std::map<std::string, std::string> hashes;             ///< of what is no file: weights, samples
   Json metrics = Json::object();
-  std::string started;  ///< time_now() at the start
+  std::string started;         ///< time_now() at the start
+  std::string device = "cpu";  ///< where tensors were; like the threads, it changes no bit
 
   void set_data(const std::string& spec, const Dataset& data);
 };

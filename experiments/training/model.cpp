@@ -128,9 +128,12 @@ std::string answer_question(const LoadedModel& model, const Image& image,
   options.stop_id = model.conversation.end_token();
   options.temperature = temperature;
   const Generator generator(seed, "answer");
-  const std::vector<std::int64_t> ids = nn::generate(
-      model.model, image_tensor(image, static_cast<int>(size)).reshape({1, 3, size, size}),
-      model.conversation.prompt_tokens(question), options, &generator);
+  const std::vector<std::int64_t> ids =
+      nn::generate(model.model,
+                   image_tensor(image, static_cast<int>(size))
+                       .reshape({1, 3, size, size})
+                       .to(model.model.device()),
+                   model.conversation.prompt_tokens(question), options, &generator);
   return model.conversation.answer(ids);
 }
 

@@ -168,11 +168,11 @@ TrainedRun train_run(nn::Mllm& model, const Samples& samples, const TrainingConf
     while (!trainer.done()) {
       const Clock::time_point start = Clock::now();
       begin_memory_period("step " + std::to_string(trainer.steps_done() + 1));
-      const std::uint64_t allocations = system_allocations();
+      const std::uint64_t allocations = system_allocations(model.device());
       const bool first = trainer.steps_done() == result.resumed_from;
       const StepRecord record = trainer.step();
       (first ? result.first_step_allocations : result.later_allocations) +=
-          system_allocations() - allocations;
+          system_allocations(model.device()) - allocations;
       const double seconds = seconds_since(start);
       const double speed = static_cast<double>(record.samples) / std::max(seconds, 1e-9);
       position.seconds += seconds;

@@ -10,13 +10,15 @@
 
 namespace chainline::experiments {
 
-BatchTensors::BatchTensors(const SampleBatch& batch)
-    : ids(Tensor::from(batch.text.ids, {batch.text.rows, batch.text.columns})),
-      labels(Tensor::from(batch.text.labels, {batch.text.rows, batch.text.columns})),
-      labelled(Tensor::from(batch.labelled, {batch.text.rows})) {
+BatchTensors::BatchTensors(const SampleBatch& batch, Device device)
+    : ids(Tensor::from(batch.text.ids, {batch.text.rows, batch.text.columns}, device)),
+      labels(Tensor::from(batch.text.labels, {batch.text.rows, batch.text.columns}, device)),
+      labelled(Tensor::from(batch.labelled, {batch.text.rows}, device)) {
   const MemoryScope held("images");
-  images = Tensor::empty({batch.text.rows, 3, batch.image_size, batch.image_size}, DType::f32);
-  normalize(batch.pixels, images.mutable_data<float>());
+  Tensor pixels =
+      Tensor::empty({batch.text.rows, 3, batch.image_size, batch.image_size}, DType::f32);
+  normalize(batch.pixels, pixels.mutable_data<float>());
+  images = pixels.to(device);
 }
 
 Samples::Samples(const Split& split, std::int64_t begin, std::int64_t end,

@@ -22,13 +22,13 @@ struct SampleBatch {
   int image_size = 0;
 };
 
-/// The same as tensors: what a model is given.
+/// The same as tensors: what a model on that device is given.
 struct BatchTensors {
   Tensor ids, labels;  ///< i64 (B, T)
   Tensor labelled;     ///< i64 (B)
   Tensor images;       ///< f32 (B, 3, S, S)
 
-  explicit BatchTensors(const SampleBatch& batch);
+  BatchTensors(const SampleBatch& batch, Device device);
 };
 
 /// A split made ready for training: every text as tokens, every image as it is first asked for.

@@ -98,7 +98,7 @@ StepRecord Trainer::step() {
   options.release = true;
   for (std::int64_t begin = 0; begin < record.samples; begin += config_.micro_batch) {
     const Clock::time_point asked = Clock::now();
-    const BatchTensors part(loader_->next());
+    const BatchTensors part(loader_->next(), model_.device());
     record.waited += std::chrono::duration<double>(Clock::now() - asked).count();
     const BatchLoss loss =
         loss_of(model_, part, config_.normalization, record.tokens, record.samples);

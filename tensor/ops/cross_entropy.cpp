@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "tensor/math.h"
-#include "tensor/ops/indices.h"
 #include "tensor/ops/operand.h"
+#include "tensor/ops/target_refusals.h"
 #include "tensor/row_sum.h"
 #include "tensor/rows.h"
 
@@ -44,8 +44,7 @@ void check_targets(const Tensor& targets, std::int64_t V, std::int64_t ignored,
   for (std::int64_t i = 0; i < targets.numel(); ++i) {
     if ((p[i] >= 0 && p[i] < V) || p[i] == ignored) [[likely]]
       continue;
-    check<ValueError>(false, op, ": targets: expected values in [0, ", V, ") or ", ignored,
-                      ", got ", p[i], " at position ", position_text(i, targets.shape()));
+    refuse_target(targets.shape(), i, p[i], V, ignored, op);
   }
 }
 
@@ -60,14 +59,9 @@ void count_labelled(const Tensor& targets, std::int64_t ignored, Tensor& counts)
   for (std::int64_t b = 0; b < samples; ++b, p += tokens) {
     count[b] = tokens - std::count(p, p + tokens, ignored);
     labelled += count[b];
-    check<ValueError>(count[b] > 0 || targets.rank() == 1,
-                      "cross_entropy: targets: expected a labelled token in every sample, got none "
-                      "in sample ",
-                      b);
+    if (count[b] == 0 && targets.rank() > 1) refuse_unlabelled_sample(b);
   }
-  check<ValueError>(labelled > 0 || samples == 0,
-                    "cross_entropy: targets: expected a labelled row, got none in rows 0 to ",
-                    samples - 1);
+  if (labelled == 0 && samples > 0) refuse_unlabelled_rows(samples);
 }
 
 }  // namespace
@@ -145,10 +139,7 @@ void cross_entropy_scale(Normalization normalization, const Tensor& counts,
       double divisor = 1;
       if (normalization == Normalization::per_token) divisor = static_cast<double>(batch_tokens);
       if (normalization == Normalization::per_sample) {
-        check<ValueError>(count[b] > 0,
-                          "cross_entropy_scale: counts: expected a labelled token in every sample, "
-                          "got none in sample ",
-                          b);
+        if (count[b] <= 0) refuse_count(b);
         divisor = static_cast<double>(count[b]) * static_cast<double>(batch_samples);
       }
       out[b] = static_cast<T>(1 / divisor);

@@ -18,6 +18,15 @@ inline std::string position_text(std::int64_t i, const Shape& shape) {
   return "(" + text + ")";
 }
 
+/// What is said of element number i of an index that expects values in [low, end).
+[[noreturn]] inline void refuse_index(const Shape& index, std::int64_t i, std::int64_t value,
+                                      std::int64_t low, std::int64_t end, std::string_view op,
+                                      std::string_view argument) {
+  throw ValueError(std::string(op) + ": " + std::string(argument) + ": expected values in [" +
+                   std::to_string(low) + ", " + std::to_string(end) + "), got " +
+                   std::to_string(value) + " at position " + position_text(i, index));
+}
+
 namespace cpu {
 
 /// Refuses the first element of `index` (dense, i64) outside of [low, end): ValueError naming op,
@@ -28,9 +37,7 @@ inline void check_indices(const Tensor& index, std::int64_t low, std::int64_t en
   for (std::int64_t i = 0; i < index.numel(); ++i) {
     if (p[i] >= low && p[i] < end) [[likely]]
       continue;
-    throw ValueError(std::string(op) + ": " + std::string(argument) + ": expected values in [" +
-                     std::to_string(low) + ", " + std::to_string(end) + "), got " +
-                     std::to_string(p[i]) + " at position " + position_text(i, index.shape()));
+    refuse_index(index.shape(), i, p[i], low, end, op, argument);
   }
 }
 

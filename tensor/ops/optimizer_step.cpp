@@ -132,10 +132,12 @@ void check_written(const Tensor& t, const Tensor& param, std::string_view op,
                     ": expected a dense tensor, got a view with strides");
 }
 
-/// Checks a parameter: kernels compute in f32 and f64.
-void check_param(const Tensor& param, std::string_view op) {
+/// Checks a parameter: kernels compute in f32 and f64, on the device of the first.
+void check_param(const Tensor& param, const Tensor& first, std::string_view op) {
   visit_floating(param.dtype(), op, [](auto) {});
   check_written(param, param, op, "param");
+  check<DeviceError>(param.device() == first.device(), op, ": param: expected device ",
+                     first.device(), ", got ", param.device());
 }
 
 void check_decay_rate(double beta, std::string_view op, std::string_view argument) {
@@ -174,7 +176,7 @@ void adamw_step(Tensor& param, const Tensor& grad, Tensor& m, Tensor& v, const A
 
 void adamw_step(std::span<const AdamWParameter> parameters, const AdamWStep& options) {
   for (const AdamWParameter& p : parameters) {
-    check_param(p.param, "adamw_step");
+    check_param(p.param, parameters[0].param, "adamw_step");
     check_operand(p.grad, p.param.shape(), p.param, "adamw_step", "grad");
     check_written(p.m, p.param, "adamw_step", "m");
     check_written(p.v, p.param, "adamw_step", "v");
@@ -204,7 +206,7 @@ void sgd_step(Tensor& param, const Tensor& grad, Tensor& velocity, const SgdStep
 
 void sgd_step(std::span<const SgdParameter> parameters, const SgdStep& options) {
   for (const SgdParameter& p : parameters) {
-    check_param(p.param, "sgd_step");
+    check_param(p.param, parameters[0].param, "sgd_step");
     check_operand(p.grad, p.param.shape(), p.param, "sgd_step", "grad");
   }
   check_decay_rate(options.momentum, "sgd_step", "momentum");

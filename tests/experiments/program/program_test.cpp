@@ -8,6 +8,7 @@
 #include "experiments/data/image.h"
 #include "experiments/training/log.h"
 #include "nn/checkpoint.h"
+#include "tensor/backend.h"
 #include "tensor/isa.h"
 #include "tensor/sha256.h"
 #include "tests/experiments/program/process.h"
@@ -28,13 +29,14 @@ void write(const fs::path& path, const std::string& content) {
 }
 
 /// Settings of a model that trains in milliseconds.
-std::string tiny_settings() {
+std::string tiny_settings(int steps = 60) {
   const std::string sizes =
       R"("hidden_size": 16, "intermediate_size": 24, "num_attention_heads": 2,
          "num_hidden_layers": 1)";
   return R"({"model": {"vision_config": {"image_size": 16, "patch_size": 8, )" + sizes +
          R"(}, "text_config": {"num_key_value_heads": 1, )" + sizes +
-         R"(}}, "tokenizer": {"vocabulary": 270}, "training": {"steps": 60, "batch": 4}})";
+         R"(}}, "tokenizer": {"vocabulary": 270}, "training": {"batch": 4, "steps": )" +
+         std::to_string(steps) + "}}";
 }
 
 /// The header of a PNG of any size, and nothing behind it.
@@ -275,6 +277,40 @@ TEST_F(Program, EndsWithTheSameWeightsWhenItIsKilledAndResumed) {
     EXPECT_EQ(a[i].record.loss, b[i].record.loss) << i;
     EXPECT_EQ(a[i].record.gradient_norm, b[i].record.gradient_norm) << i;
   }
+}
+
+TEST_F(Program, RefusesADeviceThatIsNotThere) {
+  expect_refusal({"gradcheck", "--device", "gpu"}, 2,
+                 "device: expected cpu, cuda or cuda:N, got gpu");
+  const std::string sentence =
+      cuda::device_count() > 0
+          ? "device: expected cuda:0, the one that is used, got cuda:7"
+          : "device: cuda:7: no CUDA in this build; configure it with CHAINLINE_CUDA=EMULATED";
+  expect_refusal(training("run", {"--device", "cuda:7"}), 4, sentence);
+  expect_refusal({"ask", "--checkpoint", path("run"), "--image", "x.png", "?", "--device=cuda:7"},
+                 4, sentence);
+  EXPECT_FALSE(fs::exists(folder_ / "run"));
+}
+
+// Begun on one device and finished on the other; the weights are those of the CPU alone.
+TEST_F(Program, TrainsToTheSameWeightsOnEachDevice) {
+  if (cuda::device_count() == 0) GTEST_SKIP() << "no CUDA in this build";
+  write(folder_ / "tiny.json", tiny_settings(4));
+  ASSERT_EQ(run(training("cpu")).code, 0);
+  Process begun(folder_.path(), training("cuda", {"--checkpoint-every", "1"}));
+  wait_for(folder_ / "cuda" / "checkpoint");
+  begun.signal(SIGKILL);
+  begun.wait();
+  const Outcome finished = run(training("cuda", {"--device=cuda"}));
+  EXPECT_EQ(finished.code, 0) << finished.err;
+  EXPECT_NE(finished.out.find("device           cuda:0, "), std::string::npos) << finished.out;
+  EXPECT_EQ(weights("cuda"), weights("cpu"));
+}
+
+TEST_F(Program, ChecksGradientsOnTheSecondDevice) {
+  if (cuda::device_count() == 0) GTEST_SKIP() << "no CUDA in this build";
+  EXPECT_EQ(run({"gradcheck", "rms_norm", "--device=cuda"}).out,
+            run({"gradcheck", "rms_norm"}).out);
 }
 
 TEST_F(Program, GoesOnWithFrozenParametersOnlyWhereTheyWereFrozen) {

@@ -1,0 +1,69 @@
+// The end of the seam for a device with kernels: memory and copies of tensor/backend.h by what
+// cuda/runtime.h offers, which is the toolkit's runtime or the emulator's.
+
+#include "tensor/backend.h"
+
+#include "cuda/stream.h"
+#include "tensor/device.h"
+#include "tensor/error.h"
+
+namespace chainline::cuda {
+namespace {
+
+class RuntimeBackend final : public Backend {
+ public:
+  std::string name() const override {
+    return properties_.emulated ? "emulated on the CPU" : properties_.name;
+  }
+  std::size_t memory_bytes() const override { return properties_.memory_bytes; }
+
+  std::byte* allocate(std::size_t bytes) override {
+    return static_cast<std::byte*>(device_malloc(bytes));
+  }
+  void release(std::byte* block) noexcept override {
+    try {
+      device_free(block);
+    } catch (const DeviceError&) {
+      // A device that has failed says so again to whoever asks it for something next.
+    }
+  }
+
+  void copy_from_host(std::byte* to, const std::byte* from, std::size_t bytes) override {
+    device_memcpy(to, from, bytes, Copy::to_device, stream());
+    synchronize();
+  }
+  void copy_to_host(std::byte* to, const std::byte* from, std::size_t bytes) override {
+    device_memcpy(to, from, bytes, Copy::to_host, stream());
+    synchronize();
+  }
+  void copy(std::byte* to, const std::byte* from, std::size_t bytes) override {
+    device_memcpy(to, from, bytes, Copy::on_device, stream());
+  }
+  void fill_with_zeros(std::byte* to, std::size_t bytes) override {
+    device_memset(to, 0, bytes, stream());
+  }
+
+  void synchronize() override { stream_synchronize(stream()); }
+
+ private:
+  const DeviceProperties properties_ = device_properties(0);
+};
+
+}  // namespace
+
+Stream stream() {
+  static const Stream only = stream_create();
+  return only;
+}
+
+Backend& backend(int index) {
+  const Device device{DeviceType::cuda, index};
+  check<DeviceError>(device_count() > 0, "device: ", device, ": this machine has no CUDA device");
+  check<DeviceError>(index == 0, "device: expected cuda:0, the one that is used, got ", device);
+  install_kernels();
+  // Never destroyed: a tensor with static storage duration may outlive every other object.
+  static RuntimeBackend* const only = new RuntimeBackend;
+  return *only;
+}
+
+}  // namespace chainline::cuda

@@ -1,0 +1,94 @@
+// A thread for each element; the operation is a type, so that each has a kernel of its own.
+
+#include <type_traits>
+
+#include "cuda/elementwise.cuh"
+#include "tensor/ops/binary.h"
+
+namespace chainline::cuda {
+namespace {
+
+/// Where T computes: integers as unsigned ones, whose overflow is defined to wrap around.
+template <class T>
+using Wrapping =
+    typename std::conditional_t<std::is_integral_v<T>, std::make_unsigned<T>, Type<T>>::type;
+
+template <class T>
+struct Add {
+  __device__ T operator()(T a, T b) const {
+    return static_cast<T>(static_cast<Wrapping<T>>(a) + static_cast<Wrapping<T>>(b));
+  }
+};
+template <class T>
+struct Sub {
+  __device__ T operator()(T a, T b) const {
+    return static_cast<T>(static_cast<Wrapping<T>>(a) - static_cast<Wrapping<T>>(b));
+  }
+};
+template <class T>
+struct Mul {
+  __device__ T operator()(T a, T b) const {
+    return static_cast<T>(static_cast<Wrapping<T>>(a) * static_cast<Wrapping<T>>(b));
+  }
+};
+template <class T>
+struct Div {
+  __device__ T operator()(T a, T b) const { return a / b; }
+};
+template <class T>
+struct Maximum {  // a NaN of a compares false with b and stays
+  __device__ T operator()(T a, T b) const { return b > a || b != b ? b : a; }
+};
+template <class T>
+struct Minimum {
+  __device__ T operator()(T a, T b) const { return b < a || b != b ? b : a; }
+};
+
+/// f with one number as its second operand.
+template <class T, class F>
+struct WithNumber {
+  T number;
+  __device__ T operator()(T a) const { return F()(a, number); }
+};
+
+template <class T, class Use>
+void visit_function(BinaryOp op, const Use& use) {
+  switch (op) {
+    case BinaryOp::add:
+      return use(Add<T>());
+    case BinaryOp::sub:
+      return use(Sub<T>());
+    case BinaryOp::mul:
+      return use(Mul<T>());
+    case BinaryOp::div:
+      if constexpr (!std::is_integral_v<T>) use(Div<T>());
+      return;
+    case BinaryOp::maximum:
+      return use(Maximum<T>());
+    case BinaryOp::minimum:
+      return use(Minimum<T>());
+  }
+}
+
+template <class Use>
+void visit_arithmetic(DType dtype, std::string_view op, const Use& use) {
+  if (dtype == DType::i64) return use(Type<std::int64_t>{});
+  visit_floating(dtype, op, use);
+}
+
+}  // namespace
+
+void binary(BinaryOp op, const Tensor& a, const Tensor& b, Tensor& y) {
+  visit_arithmetic(y.dtype(), name(op), [&]<class T>(Type<T>) {
+    visit_function<T>(op, [&](auto f) { elementwise<T, T, T>(y, f, a, b); });
+  });
+}
+
+void binary_scalar(BinaryOp op, const Tensor& x, double value, Tensor& y) {
+  visit_arithmetic(y.dtype(), name(op), [&]<class T>(Type<T>) {
+    visit_function<T>(
+        op, [&]<class F>(F) { elementwise<T, T>(y, WithNumber<T, F>{static_cast<T>(value)}, x); });
+  });
+}
+
+}  // namespace chainline::cuda

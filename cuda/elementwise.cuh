@@ -1,0 +1,68 @@
+#pragma once
+
+#include <utility>
+
+#include "cuda/grid.cuh"
+#include "tensor/iterate.h"
+
+// Functions of every element, for operands with any strides.
+
+namespace chainline::cuda {
+
+/// Where element number i of a walk lies in each of its N tensors.
+template <int N>
+struct Offsets {
+  explicit Offsets(const Walk<N>& walk) : rank(static_cast<int>(walk.rank())) {
+    for (int d = 0; d < rank; ++d) {
+      sizes[d] = walk.size(d);
+      for (int k = 0; k < N; ++k) strides[d][k] = walk.strides(d)[static_cast<std::size_t>(k)];
+    }
+  }
+
+  __device__ void at(std::int64_t i, std::int64_t (&offsets)[N]) const {
+    for (int k = 0; k < N; ++k) offsets[k] = 0;
+    for (int d = rank - 1; d >= 0; --d) {
+      const std::int64_t index = d == 0 ? i : i % sizes[d];
+      i /= sizes[d];
+      for (int k = 0; k < N; ++k) offsets[k] += index * strides[d][k];
+    }
+  }
+
+  int rank;
+  std::int64_t sizes[kMaxRank], strides[kMaxRank][N];
+};
+
+namespace detail {
+
+template <class F, class Out, std::size_t... I, class... In>
+__device__ Out apply_at(const F& f, const std::int64_t* offsets, std::index_sequence<I...>,
+                        const In*... in) {
+  return f(in[offsets[I]]...);
+}
+
+template <class F, class Out, class... In>
+__global__ void elementwise_kernel(std::int64_t n, Offsets<sizeof...(In)> walk, F f, Out* out,
+                                   const In*... in) {
+  for (std::int64_t i = first_element(); i < n; i += elements_at_once()) {
+    std::int64_t offsets[sizeof...(In)];
+    walk.at(i, offsets);
+    out[i] = apply_at<F, Out>(f, offsets, std::make_index_sequence<sizeof...(In)>(), in...);
+  }
+}
+
+}  // namespace detail
+
+/// out[i] = f(in_0[i], in_1[i], ...) for every index i. `out` is dense; the inputs have its shape
+/// and any strides. F is a struct whose operator() runs on the device.
+///
+///   elementwise<float, float, float>(y, Add(), a, b);
+template <class Out, class... In, class F, class... Tensors>
+void elementwise(Tensor& out, const F& f, const Tensors&... in) {
+  constexpr std::size_t N = sizeof...(In);
+  static_assert(N == sizeof...(Tensors) && N > 0);
+  launch_elements(out.numel(), &detail::elementwise_kernel<F, Out, In...>, out.numel(),
+                  Offsets<N>(Walk<N>(out.shape(), {in.strides()...})), f,
+                  out.mutable_device_data<Out>(), in.template device_data<In>()...);
+}
+
+}  // namespace chainline::cuda

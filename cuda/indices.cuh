@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string_view>
+
+#include "cuda/first.cuh"
+#include "tensor/ops/indices.h"
+
+namespace chainline::cuda {
+
+struct IsOutside {
+  const std::int64_t* index;
+  std::int64_t low, end;
+  __device__ bool operator()(std::int64_t i) const { return index[i] < low || index[i] >= end; }
+};
+
+/// Refuses the first element of `index` (dense, i64) outside of [low, end), as cpu::check_indices
+/// does. The device looks, and the host waits for its answer before anything is written.
+inline void check_indices(const Tensor& index, std::int64_t low, std::int64_t end,
+                          std::string_view op, std::string_view argument) {
+  const std::int64_t n = index.numel();
+  const std::int64_t i =
+      first_where(n, IsOutside{index.device_data<std::int64_t>(), low, end}, index.device());
+  if (i < n) refuse_index(index.shape(), i, element(index, i), low, end, op, argument);
+}
+
+}  // namespace chainline::cuda

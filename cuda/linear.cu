@@ -1,0 +1,69 @@
+// Products of cuda/gemm.cuh. A sample's weight gradient is the product of grad_y's transpose and x,
+// a chain over the sample's rows.
+
+#include "cuda/column_sum.cuh"
+#include "cuda/gemm.cuh"
+#include "tensor/ops/linear.h"
+
+namespace chainline::cuda {
+namespace {
+
+template <class T>
+struct BiasTerm {
+  const T* grad_y;
+  std::int64_t N;
+  __device__ T operator()(std::int64_t r, std::int64_t n) const { return grad_y[r * N + n]; }
+};
+
+}  // namespace
+
+void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& residual,
+            Tensor& y) {
+  const std::int64_t N = weight.shape()[0], K = weight.shape()[1];
+  if (y.numel() == 0) return;
+  visit_floating(x.dtype(), "linear", [&]<class T>(Type<T>) {
+    const Matrix<T> w{weight.device_data<T>(), weight.strides()[0], weight.strides()[1]};
+    gemm<T>({.M = y.numel() / N,
+             .N = N,
+             .length = K,
+             .a = {x.device_data<T>(), K, 1},
+             .b = w.transposed(),
+             .bias = bias.defined() ? bias.device_data<T>() : nullptr,
+             .residual = residual.defined() ? residual.device_data<T>() : nullptr,
+             .c = y.mutable_device_data<T>()});
+  });
+}
+
+void linear_backward_weight(const Tensor& grad_y, const Tensor& x, Tensor& total) {
+  const std::int64_t N = grad_y.shape()[-1], K = x.shape()[-1], samples = sample_count(x.shape());
+  if (total.numel() == 0 || samples == 0) return;
+  const std::int64_t rows = grad_y.numel() / N / samples;
+  visit_floating(x.dtype(), "linear_backward_weight", [&]<class T>(Type<T>) {
+    Product<T> product{.M = N,
+                       .N = K,
+                       .length = rows,
+                       .chains = samples,
+                       .adds = true,
+                       .a = {grad_y.device_data<T>(), 1, N},
+                       .b = {x.device_data<T>(), K, 1},
+                       .c = total.mutable_device_data<T>()};
+    if (total.rank() == 2) {
+      gemm<T>(product);
+      return;
+    }
+    product.chains = 1;
+    Strides of_grad, of_x;
+    of_grad[0] = rows * N;
+    of_x[0] = rows * K;
+    gemm<T>(samples, product, Walk<2>(Shape{samples}, {of_grad, of_x}));
+  });
+}
+
+void linear_backward_bias(const Tensor& grad_y, Tensor& total) {
+  const std::int64_t N = grad_y.shape()[-1];
+  visit_floating(grad_y.dtype(), "linear_backward_bias", [&]<class T>(Type<T>) {
+    add_column_sums<T>(total, grad_y.shape(), BiasTerm<T>{grad_y.device_data<T>(), N});
+  });
+}
+
+}  // namespace chainline::cuda

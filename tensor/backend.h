@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+namespace chainline {
+
+/// What a device other than the CPU does for the tensors that live on it. Its work is done in the
+/// order in which it was asked for, later than the call that asks, unless it says otherwise; so a
+/// block may be released, or lent again, while kernels that use it still wait.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  /// For people: "NVIDIA H100 PCIe", "emulated on the CPU".
+  virtual std::string name() const = 0;
+  virtual std::size_t memory_bytes() const = 0;
+
+  /// A block aligned to 64 bytes. DeviceError when the device has no room for it.
+  virtual std::byte* allocate(std::size_t bytes) = 0;
+  virtual void release(std::byte* block) noexcept = 0;
+
+  /// Returns when the bytes have left the host's memory.
+  virtual void copy_from_host(std::byte* to, const std::byte* from, std::size_t bytes) = 0;
+  /// Returns when the bytes have arrived.
+  virtual void copy_to_host(std::byte* to, const std::byte* from, std::size_t bytes) = 0;
+  virtual void copy(std::byte* to, const std::byte* from, std::size_t bytes) = 0;
+  virtual void fill_with_zeros(std::byte* to, std::size_t bytes) = 0;
+
+  /// Waits for all work. A kernel that failed is an error here, if not before.
+  virtual void synchronize() = 0;
+};
+
+}  // namespace chainline
+
+// The seam: a program links one of the ends in cuda/, which define these (docs/architecture.md).
+namespace chainline::cuda {
+
+/// How many devices there are; none in a build without CUDA.
+int device_count();
+
+/// Device number `index`. Until now one device is used, number 0.
+///
+/// Errors   DeviceError when the build has no CUDA, or the machine no such device
+Backend& backend(int index);
+
+/// Fills CUDA's slots of the kernels, once; in a build without CUDA there is nothing to fill them
+/// with. backend() does it too, so no tensor is on a device before its kernels are there.
+void install_kernels();
+
+}  // namespace chainline::cuda
