@@ -3,15 +3,59 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
+#include "tensor/kernel.h"
 #include "tensor/parallel.h"
 #include "tensor/random.h"
 #include "tensor/tensor.h"
 #include "tests/difference.h"
 
 namespace chainline::test {
+
+/// Where the tests compute: what CHAINLINE_TEST_DEVICE names, or else the CPU. Each test of ops,
+/// autograd and nn is registered once for each device (tests/CMakeLists.txt).
+inline Device device() {
+  static const Device chosen = [] {
+    const char* const name = std::getenv("CHAINLINE_TEST_DEVICE");
+    return name == nullptr ? kCpu : parse_device(name);
+  }();
+  return chosen;
+}
+
+/// Kernels of the CPU that run while one lives are meant to, wherever the tests compute: they make
+/// operands, or what results are compared with. For all others see tests/main.cpp.
+class MeantForTheCpu {
+ public:
+  MeantForTheCpu() = default;
+  ~MeantForTheCpu() { calls += kernel_calls(DeviceType::cpu) - before_; }
+  MeantForTheCpu(const MeantForTheCpu&) = delete;
+  MeantForTheCpu& operator=(const MeantForTheCpu&) = delete;
+
+  inline static std::uint64_t calls = 0;  ///< since the test began
+
+ private:
+  std::uint64_t before_ = kernel_calls(DeviceType::cpu);
+};
+
+// Tensor's factories on that device.
+
+template <class T>
+Tensor from(const std::vector<T>& values, const Shape& shape) {
+  return Tensor::from(values, shape, device());
+}
+inline Tensor empty(const Shape& shape, DType dtype) {
+  return Tensor::empty(shape, dtype, device());
+}
+inline Tensor zeros(const Shape& shape, DType dtype) {
+  return Tensor::zeros(shape, dtype, device());
+}
+inline Tensor full(const Shape& shape, double value, DType dtype) {
+  return Tensor::full(shape, value, dtype, device());
+}
+inline Tensor arange(std::int64_t n, DType dtype) { return Tensor::arange(n, dtype, device()); }
 
 /// Values that look normal, a function of the seed and the shape only: twelve uniform numbers
 /// summed, minus 6, have mean 0 and variance 1, and need no elementary function.
@@ -22,7 +66,7 @@ inline Tensor randn(const Shape& shape, std::uint64_t seed, DType dtype = DType:
     value = -6;
     for (int i = 0; i < 12; ++i) value += words.uniform();
   }
-  return Tensor::from<double>(values, shape).to(dtype);
+  return from(values, shape).to(dtype);
 }
 
 /// Random integers of [low, high).
@@ -32,7 +76,7 @@ inline Tensor randint(const Shape& shape, std::int64_t low, std::int64_t high, s
   for (std::int64_t& value : values) {
     value = low + static_cast<std::int64_t>(words.below(static_cast<std::uint64_t>(high - low)));
   }
-  return Tensor::from<std::int64_t>(values, shape);
+  return from(values, shape);
 }
 
 /// sum_i a[i] * b[i] in f64, for tensors of any dtype.
@@ -49,26 +93,32 @@ inline double dot(const Tensor& a, const Tensor& b) {
 /// is about h^2 f''' / 6 + 1e-16 |f| / h, some 1e-9 for f of order 10 and h = 1e-5.
 template <class F>
 Tensor central_differences(const F& f, const Tensor& x, double h = 1e-5) {
-  Tensor moved = x.clone(), gradient = Tensor::empty(x.shape(), DType::f64);
-  for (std::int64_t i = 0; i < x.numel(); ++i) {
-    const double at = moved.data<double>()[i];
-    moved.mutable_data<double>()[i] = at + h;
-    const double above = f(moved);
-    moved.mutable_data<double>()[i] = at - h;
-    const double below = f(moved);
-    moved.mutable_data<double>()[i] = at;
-    gradient.mutable_data<double>()[i] = (above - below) / (2 * h);
+  std::vector<double> at = x.to_vector<double>(), gradient;
+  for (double& element : at) {
+    const double before = element;
+    element = before + h;
+    const double above = f(from(at, x.shape()));
+    element = before - h;
+    const double below = f(from(at, x.shape()));
+    element = before;
+    gradient.push_back((above - below) / (2 * h));
   }
-  return gradient;
+  return from(gradient, x.shape());
 }
 
-/// Runs f() with 1, 2, 3 and 7 threads and expects the same bits of the tensors that it returns.
+/// Numbers of threads that must not show; of another device than the CPU they are no matter.
+inline std::vector<int> thread_counts() {
+  return device() == kCpu ? std::vector<int>{1, 2, 3, 7} : std::vector<int>{1};
+}
+
+/// Runs f() for each number of threads, and twice for the first, and expects the same bits of the
+/// tensors that it returns.
 template <class F>
 void expect_same_bits_for_any_threads(const F& f) {
   const int before = threads();
   set_threads(1);
   const std::vector<Tensor> alone = f();
-  for (const int n : {2, 3, 7}) {
+  for (const int n : thread_counts()) {
     set_threads(n);
     const std::vector<Tensor> together = f();
     ASSERT_EQ(alone.size(), together.size());

@@ -197,8 +197,8 @@ TEST(Rounded, BoundsTheErrorOfAFormulaThatCancels) {
 
 TEST(Rounded, BoundsASumInTheOrderOfRows) {
   constexpr std::int64_t n = 1000;
-  const Tensor x = test::randn({n}, 4, DType::f32);
-  const float* p = x.data<float>();
+  const std::vector<float> x = test::randn({n}, 4, DType::f32).to_vector<float>();
+  const float* p = x.data();
   const auto sum = row_sum<float>(n, [&](std::int64_t i) { return p[i]; });
   const auto exact = row_sum<double>(n, [&](std::int64_t i) { return double{p[i]}; });
   const Rounded bound = sum_of_row({p, p + n});

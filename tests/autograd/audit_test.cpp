@@ -12,7 +12,7 @@ namespace chainline {
 namespace {
 
 Variable parameter(const std::string& name, const std::vector<double>& values) {
-  Variable v(Tensor::from(values, {static_cast<std::int64_t>(values.size())}), true);
+  Variable v(test::from(values, {static_cast<std::int64_t>(values.size())}), true);
   v.set_name(name);
   return v;
 }

@@ -12,7 +12,7 @@ using test::message_of;
 using test::randn;
 
 Variable leaf(const std::vector<double>& values, const Shape& shape) {
-  return Variable(Tensor::from(values, shape), true);
+  return Variable(test::from(values, shape), true);
 }
 
 /// The sequence number of the product in y = a * b + c.
@@ -46,14 +46,14 @@ TEST(Grad, AnswersForResultsInTheMiddleOfTheGraph) {
 TEST(Grad, TakesTheGradientsOfOutputsThatAreNoScalars) {
   const Variable x = leaf({1, 2}, {2});
   GradOptions options;
-  options.grad_outputs = {Variable(Tensor::from<double>({10, 100}, {2}))};
+  options.grad_outputs = {Variable(test::from<double>({10, 100}, {2}))};
   EXPECT_EQ(numbers(grad({x * x}, {x}, options)[0]), (std::vector<double>{20, 400}));
   EXPECT_EQ(message_of<AutogradError>([&] { grad({x * x}, {x}); }),
             "grad: output of shape (2) is not a scalar; give its gradient in grad_outputs");
 }
 
 TEST(Grad, RecordsNothingUnderAGuardAndForConstants) {
-  const Variable x = leaf({1}, {}), c(Tensor::full({}, 1, DType::f64));
+  const Variable x = leaf({1}, {}), c(test::full({}, 1, DType::f64));
   EXPECT_FALSE((c + c).requires_grad());
   const NoGradGuard off;
   EXPECT_FALSE((x + x).requires_grad());
@@ -167,7 +167,7 @@ TEST(PerSampleGradients, AddUpToTheBatchGradientBitForBit) {
   const auto loss = [&] { return sum_all(tanh(Variable(x) * broadcast_to(w, x.shape()))); };
   const Tensor each = per_sample_gradients({loss()}, {w})[0].value();
   ASSERT_EQ(each.shape(), (Shape{6, 9}));
-  Variable total(Tensor::zeros({9}, DType::f32));
+  Variable total(test::zeros({9}, DType::f32));
   for (std::int64_t b = 0; b < 6; ++b) total = total + Variable(each.select(0, b));
   EXPECT_TRUE(same_bits(total.value(), grad({loss()}, {w})[0].value()));
 }

@@ -17,7 +17,7 @@ using test::randn;
 TEST(CrossEntropy, DoesNotShowWhetherItsGradientWasForeseen) {
   const Tensor foreseen = randn({3}, 2);
   const Tensor targets =
-      Tensor::from<std::int64_t>({4, -100, 0, 1, 2, 2, 3, -100, -100, 1, 4, 0}, {3, 4});
+      test::from<std::int64_t>({4, -100, 0, 1, 2, 2, 3, -100, -100, 1, 4, 0}, {3, 4});
   const auto derivatives = [&](const Tensor& grad_loss, bool foresee) {
     const Variable x(randn({3, 4, 5}, 1), true);
     const Variable loss =
@@ -41,7 +41,7 @@ TEST(CrossEntropy, DoesNotShowWhetherItsGradientWasForeseen) {
 TEST(CrossEntropy, RefusesAForeseenGradientThatWasOverwritten) {
   const Variable x(randn({2, 3, 5}, 1), true);
   Tensor foreseen = randn({2}, 2);
-  const Variable loss = cross_entropy(x, Tensor::zeros({2, 3}, DType::i64), {}, foreseen);
+  const Variable loss = cross_entropy(x, test::zeros({2, 3}, DType::i64), {}, foreseen);
   foreseen.fill(3);
   GradOptions options;
   options.grad_outputs = {Variable(foreseen)};

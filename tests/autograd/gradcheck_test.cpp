@@ -60,7 +60,7 @@ TEST(CheckGradients, RefusesToDecideAtAKink) {
   // |x| within a millionth of 0: every step crosses the kink, so the differences see no slope.
   const GradientCheck check =
       check_gradients([](const Variables& in) { return Variables{abs(in[0])}; },
-                      {Tensor::from<double>({1e-6, -1e-6, 0.5}, {3})});
+                      {test::from<double>({1e-6, -1e-6, 0.5}, {3})});
   EXPECT_FALSE(check.ok()) << check.describe();
 }
 

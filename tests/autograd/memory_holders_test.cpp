@@ -21,7 +21,7 @@ constexpr std::size_t kBytes = std::size_t{kRows} * kColumns * 8;
 
 Variable input() {
   const MemoryScope held("input");
-  return Variable(Tensor::full({kRows, kColumns}, 0.5, DType::f64), true);
+  return Variable(test::full({kRows, kColumns}, 0.5, DType::f64), true);
 }
 
 TEST(MemoryHolders, AreTheOpsOfTheForwardAndTheGradientsBehindThem) {
@@ -46,7 +46,7 @@ TEST(MemoryHolders, AreTheOpsOfTheForwardAndTheGradientsBehindThem) {
 
 TEST(MemoryHolders, KeepTheirNamesWhenTheyAreRecomputed) {
   const MemoryLedger ledger;
-  const Variable x(Tensor::full({kRows, kColumns}, 0.5, DType::f64), true);
+  const Variable x(test::full({kRows, kColumns}, 0.5, DType::f64), true);
   const Variable y =
       recompute([](const Variables& in) { return Variables{exp(tanh(sin(in[0])))}; }, {x})[0];
   grad({sum_all(y)}, {x});
@@ -56,8 +56,8 @@ TEST(MemoryHolders, KeepTheirNamesWhenTheyAreRecomputed) {
 
 TEST(MemoryHolders, TellGradientsOfParametersApart) {
   const MemoryLedger ledger;
-  const Variable w(Tensor::full({kRows, kColumns}, 0.5, DType::f64), true);
-  const Variable x(Tensor::full({2, kColumns}, 0.5, DType::f64));
+  const Variable w(test::full({kRows, kColumns}, 0.5, DType::f64), true);
+  const Variable x(test::full({2, kColumns}, 0.5, DType::f64));
   GradientAccumulator sums({w});
   sums.add(sum_all(linear(x, w)));
   const std::vector<Tensor> gradients = sums.finish();

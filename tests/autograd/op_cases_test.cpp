@@ -21,9 +21,16 @@ const std::vector<OpCase>& cases() {
   return all;
 }
 
+/// On the device of the tests.
+std::vector<Tensor> there(const std::vector<Tensor>& values) {
+  std::vector<Tensor> moved;
+  for (const Tensor& value : values) moved.push_back(value.to(test::device()));
+  return moved;
+}
+
 Variables leaves(const std::vector<Tensor>& values) {
   Variables variables;
-  for (const Tensor& value : values) variables.emplace_back(value, true);
+  for (const Tensor& value : there(values)) variables.emplace_back(value, true);
   return variables;
 }
 
@@ -81,7 +88,7 @@ TEST_P(EveryCase, HasRightGradientsToItsOrder) {
     if (c.order == 0) continue;
     GradientCheckOptions options;
     options.order = c.order;
-    const GradientCheck check = check_gradients(c.run, c.inputs, options);
+    const GradientCheck check = check_gradients(c.run, there(c.inputs), options);
     EXPECT_TRUE(check.ok()) << c.title() << "\n" << check.describe();
   }
 }
@@ -96,7 +103,7 @@ std::vector<double> reach(const OpCase& c) {
     std::vector<double> one(values.size(), 0);
     one[i] = 1;
     GradOptions options;
-    options.grad_outputs = {Variable(Tensor::from(one, y[0].shape()))};
+    options.grad_outputs = {Variable(test::from(one, y[0].shape()))};
     const Variables g = grad(y, x, options);
     double sum = std::abs(values[i]);
     for (std::size_t k = 0; k < x.size(); ++k) {
@@ -174,7 +181,7 @@ std::vector<Summed> ops_that_sum_over_samples() {
          const Tensor ids = x.to(DType::i64);
          std::vector<std::int64_t> values = ids.to_vector<std::int64_t>();
          for (std::int64_t& id : values) id = (id % 4 + 4) % 4;
-         return embedding(p[0], Tensor::from(values, ids.shape()));
+         return embedding(p[0], test::from(values, ids.shape()));
        }},
       {"broadcast_to",
        {randn({5}, 1, f32)},
@@ -220,7 +227,7 @@ TEST_P(SumOverSamples, IsTheFoldOfTheSamplesGradients) {
   const Variables each = per_sample_gradients({loss(0, kSamples)}, parameters);
   for (std::size_t i = 0; i < each.size(); ++i) {
     ASSERT_EQ(each[i].shape(), parameters[i].shape().inserted(0, kSamples));
-    Variable total(Tensor::zeros(parameters[i].shape(), DType::f32));
+    Variable total(test::zeros(parameters[i].shape(), DType::f32));
     for (std::int64_t b = 0; b < kSamples; ++b) {
       const Tensor of_b = each[i].value().select(0, b);
       total = total + Variable(of_b);
@@ -239,7 +246,7 @@ INSTANTIATE_TEST_SUITE_P(Ops, SumOverSamples, testing::Range<std::size_t>(0, 5),
 // --- kinks, where a convention decides ---
 
 Variable f64(const std::vector<double>& values) {
-  return Variable(Tensor::from(values, {static_cast<std::int64_t>(values.size())}), true);
+  return Variable(test::from(values, {static_cast<std::int64_t>(values.size())}), true);
 }
 
 std::vector<double> slope(const Variable& y, const Variable& x) {
@@ -287,7 +294,7 @@ TEST(Kinks, SqrtIsAsSteepAtZeroAsItIs) {
 TEST(Kinks, AQueryThatSeesNoKeyHasNoGradient) {
   const Variable q(randn({1, 1, 2, 3}, 1), true), k(randn({1, 1, 2, 3}, 2), true);
   ops::AttentionOptions options;
-  options.mask = Tensor::from<std::uint8_t>({0, 0, 1, 1}, {2, 2});
+  options.mask = test::from<std::uint8_t>({0, 0, 1, 1}, {2, 2});
   const Variable y = attention(q, k, k, options);
   EXPECT_EQ(y.value().select(2, 0).to_vector<double>(), Values(3, 0.0));
   EXPECT_EQ(grad({sum_all(y)}, {q})[0].value().select(2, 0).to_vector<double>(), Values(3, 0.0));
@@ -297,7 +304,7 @@ TEST(Kinks, AQueryThatSeesNoKeyHasNoGradient) {
 TEST(To, RoundsTheGradientToItsDtypeOnTheWayBack) {
   const Variable x = f64({0.1, 3});
   GradOptions options;
-  options.grad_outputs = {Variable(Tensor::from<double>({0.1, 2}, {2}))};
+  options.grad_outputs = {Variable(test::from<double>({0.1, 2}, {2}))};
   const Tensor g = grad({to(to(x, DType::f32), DType::f64)}, {x}, options)[0].value();
   EXPECT_EQ(g.to_vector<double>(), (Values{static_cast<double>(0.1f), 2}));
 }

@@ -155,7 +155,7 @@ TEST(Recompute, IsDifferentiatedTwice) {
 // Ten functions of ten ops each: kept, 100 results live; recomputed, 10 inputs and one function's.
 TEST(Recompute, KeepsTheInputsAndTheValuesOfOneFunctionAtATime) {
   const std::size_t bytes = 64 * 1024;
-  const Variable x(Tensor::full({64 * 1024 / 8}, 0.5, DType::f64), true);
+  const Variable x(test::full({64 * 1024 / 8}, 0.5, DType::f64), true);
   const Function ten = [](const Variables& in) {
     Variable y = in[0];
     for (int i = 0; i < 10; ++i) y = sin(y);
@@ -165,10 +165,10 @@ TEST(Recompute, KeepsTheInputsAndTheValuesOfOneFunctionAtATime) {
     struct Watch : BackwardObserver {
       std::size_t most = 0;
       void on_node(const Node&, const Variables&, const Variables&) override {
-        most = std::max(most, memory_use().in_use);
+        most = std::max(most, memory_use(test::device()).in_use);
       }
     } watch;
-    const std::size_t before = memory_use().in_use;
+    const std::size_t before = memory_use(test::device()).in_use;
     Variable y = x;
     for (int i = 0; i < 10; ++i) y = call(ten, {y})[0];
     const Variable loss = sum_all(y);

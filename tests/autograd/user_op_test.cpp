@@ -92,7 +92,7 @@ namespace {
 using test::randn;
 
 TEST(UserOp, HasTheValueAnyoneCanCheck) {
-  const Variable y = user::softplus(Variable(Tensor::from<double>({0, 1000, -1000}, {3})));
+  const Variable y = user::softplus(Variable(test::from<double>({0, 1000, -1000}, {3})));
   const std::vector<double> values = y.value().to_vector<double>();
   EXPECT_DOUBLE_EQ(values[0], std::log(2.0));
   EXPECT_EQ(values[1], 1000);
@@ -112,7 +112,7 @@ TEST(UserOp, HasRightGradientsToTheThirdOrder) {
 
 TEST(UserOp, AnswersForTwoInputsThatBroadcast) {
   // Away from the corner at 0, which differences cannot see around.
-  const Tensor x = Tensor::from<double>({-2, -1, -0.5, 0.5, 1, 2}, {2, 3});
+  const Tensor x = test::from<double>({-2, -1, -0.5, 0.5, 1, 2}, {2, 3});
   const GradientCheck check = check_gradients(
       [](const Variables& in) { return Variables{user::leaky_softplus(in[0], in[1])}; },
       {x, randn({3}, 2)});
@@ -128,13 +128,13 @@ TEST(UserOp, WorksWithPerSampleGradients) {
   const auto loss = [&] { return sum_all(user::leaky_softplus(Variable(x), slope)); };
   const Tensor each = per_sample_gradients({loss()}, {slope})[0].value();
   ASSERT_EQ(each.shape(), (Shape{4, 5}));
-  Variable total(Tensor::zeros({5}, DType::f32));
+  Variable total(test::zeros({5}, DType::f32));
   for (std::int64_t b = 0; b < 4; ++b) total = total + Variable(each.select(0, b));
   EXPECT_TRUE(same_bits(total.value(), grad({loss()}, {slope})[0].value()));
 }
 
 TEST(UserOp, IsNamedWhenASavedValueWasOverwritten) {
-  Variable x(Tensor::from<double>({1, 2}, {2}), true);
+  Variable x(test::from<double>({1, 2}, {2}), true);
   const Variable y = sum_all(user::softplus(x));
   x.mutable_value().fill(0);
   const std::string message = test::message_of<AutogradError>([&] { grad({y}, {x}); });

@@ -169,11 +169,11 @@ TEST(LoadParameters, NamesTheTensorThatDoesNotFitBeforeItWritesAny) {
   const auto load = [&] { nn::load_parameters(parameters, tensors, "file"); };
   EXPECT_EQ(message_of<FileError>(load), "file: the tensor " + head + " is missing");
   tensors = good;
-  tensors[head] = Tensor::zeros({2, 2}, DType::f32);
+  tensors[head] = test::zeros({2, 2}, DType::f32);
   EXPECT_EQ(message_of<FileError>(load),
             "file: " + head + ": expected f32 (11, 8), got f32 (2, 2)");
   tensors = good;
-  tensors["more"] = Tensor::zeros({1}, DType::f32);
+  tensors["more"] = test::zeros({1}, DType::f32);
   EXPECT_EQ(message_of<FileError>(load), "file: the model has no parameter more");
   EXPECT_EQ(nn::hash_of(parameters), before);
 }

@@ -14,7 +14,7 @@ namespace {
 using test::message_of;
 
 TEST(Mllm, NamesItsParametersAsTheCheckpointsOfLlava15) {
-  nn::Mllm model(test::tiny_mllm_config());
+  nn::Mllm model = test::tiny_mllm();
   std::set<std::string> names;
   for (const nn::NamedParameter& p : nn::named_parameters(model)) names.insert(p.name);
   const std::string v = "vision_tower.vision_model.", l = v + "encoder.layers.0.";
@@ -60,7 +60,7 @@ TEST(Mllm, NamesItsParametersAsTheCheckpointsOfLlava15) {
 }
 
 TEST(Mllm, KeepsThePatchEmbeddingInTheShapeOfAConvolution) {
-  nn::Mllm model(test::tiny_mllm_config());
+  nn::Mllm model = test::tiny_mllm();
   for (const nn::NamedParameter& p : nn::named_parameters(model)) {
     if (p.name != "vision_tower.vision_model.embeddings.patch_embedding.weight") continue;
     EXPECT_EQ(p.file_shape, Shape({8, 3, 4, 4}));
@@ -71,9 +71,9 @@ TEST(Mllm, KeepsThePatchEmbeddingInTheShapeOfAConvolution) {
 TEST(Splice, PutsTheImageRowsWhereTheImageTokenStood) {
   const nn::MllmConfig config = test::tiny_mllm_config();
   // Two image rows (0, 1); text token t is row 2 + t. The second sample has one token of padding.
-  const Tensor ids = Tensor::from<std::int64_t>({7, 1, 8, 9, 1, 5, 6, 0}, {2, 4});
+  const Tensor ids = test::from<std::int64_t>({7, 1, 8, 9, 1, 5, 6, 0}, {2, 4});
   const Tensor labels =
-      Tensor::from<std::int64_t>({-100, -100, -100, 9, -100, -100, 6, -100}, {2, 4});
+      test::from<std::int64_t>({-100, -100, -100, 9, -100, -100, 6, -100}, {2, 4});
   const nn::Splice plan = nn::splice(ids, labels, 2, config);
   EXPECT_EQ(plan.index.to_vector<std::int64_t>(),
             (std::vector<std::int64_t>{2, 0, 1, 4, 5, 0, 1, 3, 4, -1}));
@@ -86,7 +86,7 @@ TEST(Splice, PutsTheImageRowsWhereTheImageTokenStood) {
 TEST(Splice, RefusesASampleWithoutAnImageOrWithTwo) {
   const nn::MllmConfig config = test::tiny_mllm_config();
   const auto splice = [&](const std::vector<std::int64_t>& ids) {
-    const Tensor t = Tensor::from(ids, {2, 3});
+    const Tensor t = test::from(ids, {2, 3});
     nn::splice(t, t, 2, config);
   };
   EXPECT_EQ(message_of<ValueError>([&] {
@@ -99,7 +99,7 @@ TEST(Splice, RefusesASampleWithoutAnImageOrWithTwo) {
             "splice: sample 0 has more than one image token");
   EXPECT_EQ(
       message_of<ShapeError>([&] {
-        nn::splice(Tensor::zeros({1, 3}, DType::i64), Tensor::zeros({1, 2}, DType::i64), 2, config);
+        nn::splice(test::zeros({1, 3}, DType::i64), test::zeros({1, 2}, DType::i64), 2, config);
       }),
       "splice: expected ids and labels of one shape (B, T), got (1, 3) and (1, 2)");
 }
@@ -108,9 +108,9 @@ TEST(Mllm, GivesASampleTheSameBitsWhateverStandsBesideIt) {
   const nn::Mllm model = test::tiny_mllm();
   const NoGradGuard off;
   const Tensor alone = test::logits_of(model, {4, 1, 5});
-  const Tensor ids = Tensor::from<std::int64_t>({4, 1, 5, 0, 0, 1, 9, 8, 7, 6}, {2, 5});
+  const Tensor ids = test::from<std::int64_t>({4, 1, 5, 0, 0, 1, 9, 8, 7, 6}, {2, 5});
   const nn::Splice plan = nn::splice(ids, ids, model.image_rows(), model.config());
-  Tensor images = Tensor::empty({2, 3, 8, 8}, DType::f32);
+  Tensor images = test::empty({2, 3, 8, 8}, DType::f32);
   images.narrow(0, 0, 1).copy_from(test::tiny_image());
   images.narrow(0, 1, 1).copy_from(test::tiny_image(6));
   const Tensor both = model(Variable(images), ids, plan).logits.value();
@@ -120,7 +120,7 @@ TEST(Mllm, GivesASampleTheSameBitsWhateverStandsBesideIt) {
 TEST(SetTrainable, LeavesFrozenParametersWithoutGradientAndTheOthersWithTheSame) {
   nn::Mllm model = test::tiny_mllm();
   const auto gradients = [&] {
-    const Tensor ids = Tensor::from<std::int64_t>({4, 1, 5, 6}, {1, 4});
+    const Tensor ids = test::from<std::int64_t>({4, 1, 5, 6}, {1, 4});
     const nn::Splice plan = nn::splice(ids, ids, model.image_rows(), model.config());
     const nn::MllmOutput out = model(Variable(test::tiny_image()), ids, plan);
     const Variable loss = sum(cross_entropy(out.logits, plan.labels, {}), {0});

@@ -14,14 +14,12 @@ nn::Mllm deep_model() {
   config.vision.num_hidden_layers = 3;
   config.text.num_hidden_layers = 3;
   config.vision_feature_layer = 2;  // a hidden state between blocks is read, too
-  nn::Mllm model(config);
-  nn::init_weights(nn::named_parameters(model), 1);
-  return model;
+  return test::drawn_mllm(config);
 }
 
 /// The loss of samples [begin, end) of a batch of five.
 Variable loss_of(const nn::Mllm& model, std::int64_t begin, std::int64_t end) {
-  const Tensor ids = Tensor::from<std::int64_t>(
+  const Tensor ids = test::from<std::int64_t>(
       {4, 1, 5, 6, 7, 1, 9, 8, 2, 2, 3, 3, 1, 4, 0, 1, 5, 5, 0, 0, 8, 7, 6, 1, 2}, {5, 5});
   const Tensor part = ids.narrow(0, begin, end - begin).contiguous();
   const nn::Splice plan = nn::splice(part, part, model.image_rows(), model.config());

@@ -34,8 +34,8 @@ TEST(WarmupCosine, NeedsNoWarmUpAndRefusesOneLongerThanTheTraining) {
 
 TEST(ClipByGlobalNorm, ScalesAllGradientsWhereTheirCommonNormIsTooLong) {
   // |(3, 0), (4)| = 5
-  std::vector<Tensor> gradients = {Tensor::from<float>({3, 0}, {2}), Tensor(),
-                                   Tensor::from<float>({4}, {1})};
+  std::vector<Tensor> gradients = {test::from<float>({3, 0}, {2}), Tensor(),
+                                   test::from<float>({4}, {1})};
   EXPECT_EQ(nn::clip_by_global_norm(gradients, 5), 5);
   EXPECT_EQ(gradients[0].to_vector<float>(), (std::vector<float>{3, 0}));
   EXPECT_EQ(nn::clip_by_global_norm(gradients, 2.5), 5);
@@ -45,7 +45,7 @@ TEST(ClipByGlobalNorm, ScalesAllGradientsWhereTheirCommonNormIsTooLong) {
 }
 
 TEST(ClipByGlobalNorm, RefusesAGradientThatIsNotFinite) {
-  std::vector<Tensor> gradients = {Tensor::from<float>({NAN}, {1})};
+  std::vector<Tensor> gradients = {test::from<float>({NAN}, {1})};
   EXPECT_EQ(message_of<ValueError>([&] { nn::clip_by_global_norm(gradients, 1); }),
             "clip_by_global_norm: the gradients' norm is nan");
 }

@@ -30,18 +30,23 @@ inline nn::MllmConfig tiny_mllm_config() {
   return config;
 }
 
-inline nn::Mllm tiny_mllm(std::uint64_t seed = 1) {
-  nn::Mllm model(tiny_mllm_config());
+/// A model with drawn weights. Models are made on the CPU.
+inline nn::Mllm drawn_mllm(const nn::MllmConfig& config, std::uint64_t seed = 1) {
+  const MeantForTheCpu making;
+  nn::Mllm model(config);
   nn::init_weights(nn::named_parameters(model), seed);
+  nn::move_to(model, device());
   return model;
 }
+
+inline nn::Mllm tiny_mllm(std::uint64_t seed = 1) { return drawn_mllm(tiny_mllm_config(), seed); }
 
 inline Tensor tiny_image(std::uint64_t seed = 5) { return randn({1, 3, 8, 8}, seed, DType::f32); }
 
 /// The logits of a prompt about an image, every position: (1, L, V).
 inline Tensor logits_of(const nn::Mllm& model, const std::vector<std::int64_t>& ids) {
   const NoGradGuard off;
-  const Tensor row = Tensor::from(ids, {1, static_cast<std::int64_t>(ids.size())});
+  const Tensor row = test::from(ids, {1, static_cast<std::int64_t>(ids.size())});
   const nn::Splice plan = nn::splice(row, row, model.image_rows(), model.config());
   return model(Variable(tiny_image()), row, plan).logits.value();
 }

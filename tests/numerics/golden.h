@@ -41,7 +41,7 @@ inline Hashes golden() {
 /// ones, undefined where there is none.
 inline std::vector<Tensor> results_of(const OpCase& c, DType dtype) {
   Variables x;
-  for (const Tensor& input : c.inputs) x.emplace_back(input.to(dtype), true);
+  for (const Tensor& input : c.inputs) x.emplace_back(input.to(device()).to(dtype), true);
   GradOptions options;
   options.unreached = Unreached::undefined;
   std::uint64_t seed = 1;
@@ -84,14 +84,14 @@ inline std::map<std::string, std::vector<Tensor>> results_without_gradient(DType
   for (std::uint64_t seed = 1; seed <= 8; ++seed) {
     results["norm2: four blocks"].push_back(ops::norm2(randn({3 * 4096 + 5}, seed, dtype)));
   }
-  Tensor p = randn({37, 70}, 1, dtype), m = Tensor::zeros(p.shape(), dtype), v = m.clone();
+  Tensor p = randn({37, 70}, 1, dtype), m = test::zeros(p.shape(), dtype), v = m.clone();
   for (std::int64_t step = 1; step <= 3; ++step) {
     const Tensor g = randn(p.shape(), 10 + static_cast<std::uint64_t>(step), dtype);
     ops::adamw_step(p, g, m, v, {.learning_rate = 0.01, .weight_decay = 0.1, .step = step});
   }
   results["adamw_step: three steps"] = {p, m, v};
   for (const bool nesterov : {false, true}) {
-    Tensor q = randn({37, 70}, 1, dtype), velocity = Tensor::zeros(q.shape(), dtype);
+    Tensor q = randn({37, 70}, 1, dtype), velocity = test::zeros(q.shape(), dtype);
     for (std::uint64_t step = 1; step <= 3; ++step) {
       ops::sgd_step(
           q, randn(q.shape(), 10 + step, dtype), velocity,
@@ -99,7 +99,7 @@ inline std::map<std::string, std::vector<Tensor>> results_without_gradient(DType
     }
     results[nesterov ? "sgd_step: nesterov" : "sgd_step: three steps"] = {q, velocity};
   }
-  const Tensor counts = Tensor::from<std::int64_t>({3, 1, 7}, {3});
+  const Tensor counts = test::from<std::int64_t>({3, 1, 7}, {3});
   for (const Normalization n :
        {Normalization::sum, Normalization::per_token, Normalization::per_sample}) {
     results["cross_entropy_scale: each kind"].push_back(

@@ -18,16 +18,20 @@ using test::Hashes;
 
 Hashes computed() {
   Hashes hashes;
+  const auto [all, large] = [] {
+    const test::MeantForTheCpu operands;
+    return std::pair(op_cases(), test::large_cases());
+  }();
   for (const DType dtype : {DType::f32, DType::f64}) {
     const std::string prefix = std::string(name(dtype)) + " ";
-    for (const OpCase& c : op_cases()) {
+    for (const OpCase& c : all) {
       hashes[prefix + c.title()] = test::hash_of(test::results_of(c, dtype));
     }
     for (const auto& [title, results] : test::results_without_gradient(dtype)) {
       hashes[prefix + title] = test::hash_of(results);
     }
   }
-  for (const OpCase& c : test::large_cases()) {
+  for (const OpCase& c : large) {
     hashes["f32 " + c.title()] = test::hash_of(test::results_of(c, DType::f32));
   }
   hashes["training"] = test::TinyTraining().run();
@@ -51,7 +55,7 @@ std::string differences(const Hashes& found, const Hashes& expected) {
 }
 
 class Golden : public test::EachIsa {};
-INSTANTIATE_TEST_SUITE_P(Isas, Golden, testing::ValuesIn(available_isas()), test::isa_of);
+INSTANTIATE_TEST_SUITE_P(Isas, Golden, testing::ValuesIn(test::isas()), test::isa_of);
 
 TEST(GoldenFile, IsThere) {
   if (std::getenv("CHAINLINE_WRITE_GOLDEN") != nullptr) {
@@ -59,12 +63,13 @@ TEST(GoldenFile, IsThere) {
     for (const auto& [name, hash] : computed()) file << hash << "  " << name << "\n";
   }
   // Every case in f64 and f32, larger ones in f32, and the training.
+  const test::MeantForTheCpu operands;
   EXPECT_GT(golden().size(), op_cases().size() * 2 + test::large_cases().size());
   EXPECT_EQ(golden().count("training"), 1u);
 }
 
 TEST_P(Golden, HoldsForAnyNumberOfThreads) {
-  for (const int n : {1, 2, 3, 7}) {
+  for (const int n : test::thread_counts()) {
     set_threads(n);
     EXPECT_EQ(differences(computed(), golden()), "") << n << " threads";
   }

@@ -16,7 +16,7 @@ const std::string& golden_weights() {
 }
 
 class GoldenTraining : public test::EachIsa {};
-INSTANTIATE_TEST_SUITE_P(Isas, GoldenTraining, testing::ValuesIn(available_isas()), test::isa_of);
+INSTANTIATE_TEST_SUITE_P(Isas, GoldenTraining, testing::ValuesIn(test::isas()), test::isa_of);
 
 TEST_P(GoldenTraining, HoldsForAnySplitOfTheBatch) {
   const std::vector<std::vector<std::int64_t>> splits{{4},    {1, 1, 1, 1}, {2, 2},    {3, 1},

@@ -57,7 +57,11 @@ inline std::vector<OpCase> large_cases() {
         "attention", name,
         {signed_numbers({2, 4, T, 32}, 68), signed_numbers({2, 2, S, 32}, 69),
          signed_numbers({2, 2, S, 40}, 70)},
-        [options](In in) { return Variables{attention(in[0], in[1], in[2], options)}; },
+        [options](In in) {
+          ops::AttentionOptions there = options;
+          if (options.mask.defined()) there.mask = beside(in, options.mask);
+          return Variables{attention(in[0], in[1], in[2], there)};
+        },
         of_attention(options));
   };
   attend("70 causal queries, 133 keys", 70, 133, true, {});
@@ -80,11 +84,13 @@ inline std::vector<OpCase> large_cases() {
   for (const double smoothing : {0.0, 0.1}) {
     ops::CrossEntropyOptions options;
     options.label_smoothing = smoothing;
-    Tensor targets = integers({3, 11}, 0, 1000, 75);
-    targets.mutable_data<std::int64_t>()[7] = options.ignore_index;
+    const Tensor targets = integers({3, 11}, 0, 1000, 75);
+    targets.select(0, 0).narrow(0, 7, 1).fill(static_cast<double>(options.ignore_index));
     add(
         "cross_entropy", smoothing == 0 ? "rows" : "rows, smoothed", {rows},
-        [targets, options](In in) { return Variables{cross_entropy(in[0], targets, options)}; },
+        [targets, options](In in) {
+          return Variables{cross_entropy(in[0], beside(in, targets), options)};
+        },
         of_cross_entropy(targets, options));
   }
 
@@ -117,7 +123,8 @@ inline std::vector<OpCase> large_cases() {
   const Tensor places = Tensor::arange(50, DType::i64);
   add(
       "rope", "heads", {signed_numbers({2, 3, 50, 64}, 79)},
-      [places](In in) { return Variables{rope(in[0], places, 10000)}; }, of_rope(places, 10000));
+      [places](In in) { return Variables{rope(in[0], beside(in, places), 10000)}; },
+      of_rope(places, 10000));
 
   primitive("sum", {rows}, [](In in) { return Variables{sum(in[0], {-1})}; });
   primitive("sum_to", {rows}, [](In in) { return Variables{sum_to(in[0], {1000})}; });
@@ -125,7 +132,7 @@ inline std::vector<OpCase> large_cases() {
   primitive("cumsum", {rows}, [](In in) { return Variables{cumsum(in[0], -1)}; });
   const Tensor ids = integers({4, 300}, 0, 50, 80);
   primitive("embedding", {signed_numbers({50, 70}, 81)},
-            [ids](In in) { return Variables{embedding(in[0], ids)}; });
+            [ids](In in) { return Variables{embedding(in[0], beside(in, ids))}; });
   return list;
 }
 

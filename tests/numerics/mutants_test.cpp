@@ -44,7 +44,7 @@ struct GoldenCase {
   /// The hash with other numbers in one of the results.
   std::string hash_with(std::size_t result, const Numbers& numbers) const {
     std::vector<Tensor> other = results;
-    other[result] = Tensor::from(numbers, results[result].shape());
+    other[result] = test::from(numbers, results[result].shape());
     return test::hash_of(other);
   }
 };
@@ -197,7 +197,7 @@ TEST(Mutant, ThatSumsAScalarInOtherBlocksIsCaught) {
         const float* p = x.data() + begin;
         total += row_sum<float>(n, [=](std::int64_t i) { return p[i] * p[i]; });
       }
-      all.push_back(Tensor::from<float>({total}, {}));
+      all.push_back(test::from<float>({total}, {}));
     }
     return test::hash_of(all);
   };
@@ -307,7 +307,7 @@ TEST(Mutant, ThatScattersTokensInAnotherOrderIsCaught) {
   const GoldenCase c("embedding: (4, 3) at (3, 17)");
   constexpr std::size_t kRows = 4, C = 3, kSamples = 3, kTokens = 17;
   // The ids are inside of the case; a table of its row numbers shows them.
-  Tensor numbered = Tensor::empty({kRows, C}, DType::f64);
+  Tensor numbered = test::empty({kRows, C}, DType::f64);
   for (std::size_t i = 0; i < kRows * C; ++i) {
     numbered.mutable_data<double>()[i] = static_cast<double>(i / C);
   }

@@ -128,8 +128,7 @@ std::string decayed_with(const F& update) {
       p[k] = update(p[k], rate * m[k] / (std::sqrt(v[k]) * root + 1e-8f));
     }
   }
-  return test::hash_of(
-      {Tensor::from(p, {37, 70}), Tensor::from(m, {37, 70}), Tensor::from(v, {37, 70})});
+  return test::hash_of({test::from(p, {37, 70}), test::from(m, {37, 70}), test::from(v, {37, 70})});
 }
 
 TEST(MutantTraining, ThatDecaysInAnotherOrderIsCaught) {

@@ -23,12 +23,13 @@ struct TinyTraining {
   explicit TinyTraining(std::int64_t width = 5) {
     const std::vector<std::vector<std::int64_t>> texts{
         {2, 1, 5, 6, 7}, {3, 1, 4, 8}, {2, 1, 9, 10}, {5, 1, 3}};
-    ids = Tensor::full({kSamples, width}, 0, DType::i64);
-    for (std::size_t b = 0; b < texts.size(); ++b) {
-      std::copy(texts[b].begin(), texts[b].end(),
-                ids.mutable_data<std::int64_t>() + static_cast<std::int64_t>(b) * width);
-      lengths.push_back(static_cast<std::int64_t>(texts[b].size()));
+    std::vector<std::int64_t> padded;
+    for (const std::vector<std::int64_t>& text : texts) {
+      lengths.push_back(static_cast<std::int64_t>(text.size()));
+      padded.insert(padded.end(), text.begin(), text.end());
+      padded.resize(lengths.size() * static_cast<std::size_t>(width), 0);
     }
+    ids = test::from(padded, {kSamples, width});
   }
 
   nn::Mllm model = tiny_mllm();
@@ -41,11 +42,11 @@ struct TinyTraining {
   /// The losses of the samples [first, first + n), with `width` columns of their ids.
   Variable losses(std::int64_t first, std::int64_t n, std::int64_t width) const {
     const Tensor part = ids.narrow(0, first, n).narrow(1, 0, width).contiguous();
-    Tensor labels = part.clone();
-    for (std::int64_t i = 0; i < labels.numel(); ++i) {
-      std::int64_t& label = labels.mutable_data<std::int64_t>()[i];
+    std::vector<std::int64_t> labelled = part.to_vector<std::int64_t>();
+    for (std::int64_t& label : labelled) {
       if (label <= 1) label = -100;  // nothing is learnt of images and padding
     }
+    const Tensor labels = test::from(labelled, part.shape());
     const nn::Splice plan = nn::splice(part, labels, model.image_rows(), model.config());
     const nn::MllmOutput out = model(Variable(images.narrow(0, first, n).contiguous()), part, plan);
     return cross_entropy(out.logits, plan.labels, {});

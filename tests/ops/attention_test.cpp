@@ -159,8 +159,8 @@ InWords attention_in_words(const Tensor& grad_y, const Tensor& q, const Tensor& 
       append(dv, group_dv);
     }
   }
-  return {Tensor::from(y, q.shape().with(-1, V)), Tensor::from(lse, q.shape().without(-1)),
-          Tensor::from(dq, q.shape()), Tensor::from(dk, k.shape()), Tensor::from(dv, v.shape())};
+  return {test::from(y, q.shape().with(-1, V)), test::from(lse, q.shape().without(-1)),
+          test::from(dq, q.shape()), test::from(dk, k.shape()), test::from(dv, v.shape())};
 }
 
 struct Case {
@@ -192,8 +192,8 @@ std::vector<Case> cases_that_hurt() {
           {2, 2, 1, 13, 17, 3, 5, {0.6, false, random_mask({2, 2, 13, 17})}},  // any pairs
           // a mask over three blocks, and columns beyond a tile's
           {1, 2, 1, 230, 240, 35, 40, {0.2, true, random_mask({1, 2, 230, 240})}},
-          {2, 2, 2, 53, 53, 8, 8, {0.3, true, random_mask({2, 1, 1, 53})}},      // hidden keys
-          {2, 2, 2, 6, 6, 4, 4, {0.5, true, Tensor::zeros({1, 1}, DType::u8)}},  // nothing seen
+          {2, 2, 2, 53, 53, 8, 8, {0.3, true, random_mask({2, 1, 1, 53})}},    // hidden keys
+          {2, 2, 2, 6, 6, 4, 4, {0.5, true, test::zeros({1, 1}, DType::u8)}},  // nothing seen
           {1, 1, 1, 3, 0, 4, 4, {0.5, false, {}}},
           {1, 1, 1, 0, 3, 4, 4, {0.5, true, {}}},
           {0, 2, 1, 3, 3, 4, 4, {0.5, true, {}}}};
@@ -201,9 +201,9 @@ std::vector<Case> cases_that_hurt() {
 
 // Two keys that differ by log 3 in score share the query 3 : 1.
 TEST(Attention, AveragesValuesByHand) {
-  const Tensor q = Tensor::from<double>({1}, {1, 1, 1, 1});
-  const Tensor k = Tensor::from<double>({std::log(3.0), 0}, {1, 1, 2, 1});
-  const Tensor v = Tensor::from<double>({4, 8}, {1, 1, 2, 1});
+  const Tensor q = test::from<double>({1}, {1, 1, 1, 1});
+  const Tensor k = test::from<double>({std::log(3.0), 0}, {1, 1, 2, 1});
+  const Tensor v = test::from<double>({4, 8}, {1, 1, 2, 1});
   const AttentionResult out = ops::attention(q, k, v);
   EXPECT_NEAR(out.y.item<double>(), 5, 1e-14);
   EXPECT_NEAR(out.lse.item<double>(), std::log(4.0), 1e-15);
@@ -211,7 +211,7 @@ TEST(Attention, AveragesValuesByHand) {
 
 /// With each instruction set that the processor has: tiles, and so blocks and corners, differ.
 class AttentionOfIsa : public test::EachIsa {};
-INSTANTIATE_TEST_SUITE_P(Isas, AttentionOfIsa, testing::ValuesIn(available_isas()), test::isa_of);
+INSTANTIATE_TEST_SUITE_P(Isas, AttentionOfIsa, testing::ValuesIn(test::isas()), test::isa_of);
 
 TEST_P(AttentionOfIsa, IsItsRuleBitForBit) {
   for (const Case& c : cases_that_hurt()) {
@@ -259,15 +259,14 @@ TEST_P(AttentionOfIsa, OfCausalQueriesReadsNothingOfLaterKeys) {
 // A query without keys, in f64, is zero throughout, also where its own numbers are not finite.
 TEST(Attention, GivesZerosToAQueryThatSeesNothing) {
   Inputs in({1, 1, 1, 2, 3, 4, 4, {}});
-  for (int d = 0; d < 4; ++d) in.q.mutable_data<double>()[d] = std::nan("");
-  for (int c = 0; c < 4; ++c) in.grad_y.mutable_data<double>()[c] = kInf;
-  const AttentionOptions options{0.5, false,
-                                 Tensor::from<std::uint8_t>({0, 0, 0, 1, 1, 1}, {2, 3})};
+  in.q.narrow(2, 0, 1).fill(std::nan(""));
+  in.grad_y.narrow(2, 0, 1).fill(kInf);
+  const AttentionOptions options{0.5, false, test::from<std::uint8_t>({0, 0, 0, 1, 1, 1}, {2, 3})};
   const AttentionResult out = ops::attention(in.q, in.k, in.v, options);
   const AttentionGradients g = ops::attention_backward(in.grad_y, in.q, in.k, in.v, out, options);
-  EXPECT_TRUE(same_bits(out.y.narrow(2, 0, 1), Tensor::zeros({1, 1, 1, 4}, DType::f64)));
+  EXPECT_TRUE(same_bits(out.y.narrow(2, 0, 1), test::zeros({1, 1, 1, 4}, DType::f64)));
   EXPECT_EQ(out.lse.to_vector<double>()[0], -kInf);
-  EXPECT_TRUE(same_bits(g.dq.narrow(2, 0, 1), Tensor::zeros({1, 1, 1, 4}, DType::f64)));
+  EXPECT_TRUE(same_bits(g.dq.narrow(2, 0, 1), test::zeros({1, 1, 1, 4}, DType::f64)));
   const auto last = [](const Tensor& t) { return t.narrow(2, 1, 1); };
   const AttentionResult alone = ops::attention(last(in.q), in.k, in.v, {0.5, false, {}});
   const AttentionGradients g_alone =
@@ -287,12 +286,12 @@ TEST(Attention, DoesNotShowPadding) {
     const AttentionGradients g = ops::attention_backward(in.grad_y, in.q, in.k, in.v, out, options);
     for (const std::int64_t start : {std::int64_t{0}, pad}) {
       const auto padded = [&](const Tensor& t) {
-        Tensor wide = Tensor::full(t.shape().with(2, N + pad),
-                                   std::numeric_limits<double>::quiet_NaN(), DType::f32);
+        Tensor wide = test::full(t.shape().with(2, N + pad),
+                                 std::numeric_limits<double>::quiet_NaN(), DType::f32);
         wide.narrow(2, start, N).copy_from(t);
         return wide;
       };
-      Tensor mask = Tensor::zeros({N + pad, N + pad}, DType::u8);
+      Tensor mask = test::zeros({N + pad, N + pad}, DType::u8);
       mask.narrow(0, start, N).narrow(1, start, N).fill(1);
       const AttentionOptions hidden{0.3, causal, mask};
       const AttentionResult wide = ops::attention(padded(in.q), padded(in.k), padded(in.v), hidden);
@@ -372,7 +371,7 @@ TEST(Attention, ReadsAndGivesHeadsAsViews) {
 
 // Values of order 1 and 20 numbers summed: the differences are good to 1e-9, see the helper.
 TEST(Attention, GradientsAreThoseOfTheForward) {
-  const Case c{1, 2, 1, 4, 5, 3, 2, {0.7, true, Tensor::from<std::uint8_t>({1, 0, 1, 1, 1}, {5})}};
+  const Case c{1, 2, 1, 4, 5, 3, 2, {0.7, true, test::from<std::uint8_t>({1, 0, 1, 1, 1}, {5})}};
   const Inputs in(c);
   const AttentionResult out = ops::attention(in.q, in.k, in.v, c.options);
   const AttentionGradients g = ops::attention_backward(in.grad_y, in.q, in.k, in.v, out, c.options);
@@ -389,7 +388,7 @@ TEST(Attention, GradientsAreThoseOfTheForward) {
 
 TEST(Attention, KeepsANaNThatIsSeen) {
   Inputs in({1, 1, 1, 2, 3, 2, 2, {}});
-  in.v.mutable_data<double>()[2 * 2] = std::nan("");
+  in.v.narrow(2, 2, 1).narrow(3, 0, 1).fill(std::nan(""));
   const std::vector<double> y =
       ops::attention(in.q, in.k, in.v, {1, true, {}}).y.to_vector<double>();
   EXPECT_FALSE(std::isnan(y[0]));  // query 0 sees keys 0 and 1
@@ -410,9 +409,9 @@ TEST(Attention, RefusesOperandsThatDoNotFit) {
   EXPECT_EQ(say(q, randn({2, 3, 5, 8}, 2), randn({2, 3, 5, 6}, 3)),
             "attention: k: expected a number of groups that divides the 4 heads of q, got 3");
   EXPECT_EQ(say(q, k, v.to(DType::f32)), "attention: v: expected dtype f64, got f32");
-  EXPECT_EQ(say(q, k, v, Tensor::zeros({3, 5}, DType::f32)),
+  EXPECT_EQ(say(q, k, v, test::zeros({3, 5}, DType::f32)),
             "attention: mask: expected dtype u8, got f32");
-  EXPECT_EQ(say(q, k, v, Tensor::zeros({9, 3, 5}, DType::u8)),
+  EXPECT_EQ(say(q, k, v, test::zeros({9, 3, 5}, DType::u8)),
             "attention: mask: expected a shape that broadcasts to (2, 4, 3, 5), got (9, 3, 5)");
   const AttentionResult out = ops::attention(q, k, v);
   EXPECT_EQ(message_of<Error>([&] { ops::attention_backward(q, q, k, v, out); }),

@@ -36,7 +36,7 @@ const std::vector<Arithmetic>& family() {
 }
 
 Tensor f64(const std::vector<double>& values) {
-  return Tensor::from<double>(values, {static_cast<std::int64_t>(values.size())});
+  return test::from<double>(values, {static_cast<std::int64_t>(values.size())});
 }
 
 TEST(Binary, DoesSchoolArithmetic) {
@@ -59,7 +59,7 @@ TEST(Binary, RoundsTheExactResultOnce) {
       std::vector<double> expected = wide_a.to_vector<double>();
       const std::vector<double> q = wide_b.to_vector<double>();
       for (std::size_t i = 0; i < q.size(); ++i) expected[i] = f.exact(expected[i], q[i]);
-      const Tensor y = Tensor::from<double>(expected, shape);
+      const Tensor y = test::from<double>(expected, shape);
       EXPECT_TRUE(same_bits(f.op(wide_a, wide_b), y)) << f.name << " " << shape;
       EXPECT_TRUE(same_bits(f.op(a, b), y.to(DType::f32))) << f.name << " " << shape;
     }
@@ -67,8 +67,8 @@ TEST(Binary, RoundsTheExactResultOnce) {
 }
 
 TEST(Binary, StretchesBothOperands) {
-  const Tensor a = Tensor::arange(3, DType::i64).reshape({3, 1});
-  const Tensor b = Tensor::from<std::int64_t>({10, 20}, {2});
+  const Tensor a = test::arange(3, DType::i64).reshape({3, 1});
+  const Tensor b = test::from<std::int64_t>({10, 20}, {2});
   const Tensor y = ops::add(a, b);
   EXPECT_EQ(y.shape(), (Shape{3, 2}));
   EXPECT_EQ(y.to_vector<std::int64_t>(), (std::vector<std::int64_t>{10, 20, 11, 21, 12, 22}));
@@ -90,7 +90,7 @@ TEST(Binary, TakesTheFirstOfTwoEquals) {
 
 TEST(Binary, WrapsIntegersAround) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
-  const Tensor a = Tensor::from<std::int64_t>({kMost, -5}, {2});
+  const Tensor a = test::from<std::int64_t>({kMost, -5}, {2});
   EXPECT_EQ(ops::add_scalar(a, 1).to_vector<std::int64_t>(),
             (std::vector<std::int64_t>{std::numeric_limits<std::int64_t>::min(), -4}));
   EXPECT_EQ(ops::mul(a, a).to_vector<std::int64_t>(), (std::vector<std::int64_t>{1, 25}));
@@ -99,15 +99,15 @@ TEST(Binary, WrapsIntegersAround) {
 }
 
 TEST(Binary, RoundsAScalarToTheDtypeOnce) {
-  const Tensor x = Tensor::from<float>({3}, {1});
+  const Tensor x = test::from<float>({3}, {1});
   EXPECT_EQ(ops::mul_scalar(x, 0.1).item<float>(), 3.0f * 0.1f);
   EXPECT_EQ(ops::add_scalar(x, 0.1).item<float>(), 3.0f + 0.1f);
   EXPECT_EQ(ops::div_scalar(x, 0.1).item<float>(), 3.0f / 0.1f);
 }
 
 TEST(Binary, RefusesWhatDoesNotFit) {
-  const Tensor x = Tensor::zeros({2, 3}, DType::f32), i = Tensor::zeros({3}, DType::i64);
-  EXPECT_EQ(message_of<ShapeError>([&] { ops::add(x, Tensor::zeros({2}, DType::f32)); }),
+  const Tensor x = test::zeros({2, 3}, DType::f32), i = test::zeros({3}, DType::i64);
+  EXPECT_EQ(message_of<ShapeError>([&] { ops::add(x, test::zeros({2}, DType::f32)); }),
             "add: shapes (2, 3) and (2) do not broadcast: 3 meets 2 in dimension -1");
   EXPECT_EQ(message_of<DTypeError>([&] { ops::mul(x, i); }), "mul: b: expected dtype f32, got i64");
   EXPECT_EQ(message_of<DTypeError>([&] { ops::div(i, i); }),
@@ -131,7 +131,7 @@ TEST(Binary, KeepsItsBitsForAnyStridesAndThreads) {
   for (const Arithmetic& f : family()) {
     set_threads(1);
     const Tensor expected = f.op(a, rows);
-    for (const int n : {1, 2, 3, 7}) {
+    for (const int n : test::thread_counts()) {
       set_threads(n);
       EXPECT_TRUE(same_bits(f.op(a, row), expected)) << f.name;
       EXPECT_TRUE(same_bits(f.op(a_t, rows), expected)) << f.name;

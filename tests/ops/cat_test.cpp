@@ -11,8 +11,7 @@ using test::message_of;
 using test::randn;
 
 TEST(Cat, LaysColumnsSideBySide) {
-  const Tensor a = Tensor::from<float>({1, 2, 3, 4}, {2, 2}),
-               b = Tensor::from<float>({5, 6}, {2, 1});
+  const Tensor a = test::from<float>({1, 2, 3, 4}, {2, 2}), b = test::from<float>({5, 6}, {2, 1});
   EXPECT_EQ(ops::cat({a, b}, 1).to_vector<float>(), (std::vector<float>{1, 2, 5, 3, 4, 6}));
   EXPECT_EQ(ops::cat({b, a}, -1).to_vector<float>(), (std::vector<float>{5, 1, 2, 6, 3, 4}));
 }
@@ -23,7 +22,7 @@ TEST(Cat, IsUndoneByNarrow) {
     for (std::int64_t dim = 0; dim < 3; ++dim) {
       const Tensor a = randn(Shape{2, 3, 5}.with(dim, 4), 1).to(dtype);
       const Tensor b = randn(Shape{5, 3, 2}.with(2 - dim, 1), 2).to(dtype).transpose(0, 2);
-      const Tensor none = Tensor::zeros(Shape{2, 3, 5}.with(dim, 0), dtype);
+      const Tensor none = test::zeros(Shape{2, 3, 5}.with(dim, 0), dtype);
       const Tensor y = ops::cat({a, none, b}, dim);
       EXPECT_TRUE(same_bits(y.narrow(dim, 0, 4), a));
       EXPECT_TRUE(same_bits(y.narrow(dim, 4, 1), b));
@@ -40,11 +39,11 @@ TEST(Cat, CopiesASingleTensor) {
 }
 
 TEST(Stack, InsertsADimension) {
-  const Tensor a = Tensor::from<float>({1, 2}, {2}), b = Tensor::from<float>({3, 4}, {2});
+  const Tensor a = test::from<float>({1, 2}, {2}), b = test::from<float>({3, 4}, {2});
   EXPECT_EQ(ops::stack({a, b}, 0).to_vector<float>(), (std::vector<float>{1, 2, 3, 4}));
   EXPECT_EQ(ops::stack({a, b}, 1).to_vector<float>(), (std::vector<float>{1, 3, 2, 4}));
   EXPECT_EQ(ops::stack({a, b}, -1).shape(), (Shape{2, 2}));
-  EXPECT_EQ(ops::stack({Tensor::full({}, 7, DType::f32)}, 0).shape(), (Shape{1}));
+  EXPECT_EQ(ops::stack({test::full({}, 7, DType::f32)}, 0).shape(), (Shape{1}));
 }
 
 TEST(Cat, NamesTheTensorThatDiffers) {
@@ -72,7 +71,7 @@ TEST(Cat, NamesTheTensorThatDiffers) {
 }
 
 TEST(NarrowBackward, PadsWithZeros) {
-  const Tensor grad = Tensor::from<float>({1, 2, 3, 4}, {2, 2});
+  const Tensor grad = test::from<float>({1, 2, 3, 4}, {2, 2});
   EXPECT_EQ(ops::narrow_backward(grad, 1, 1, 4).to_vector<float>(),
             (std::vector<float>{0, 1, 2, 0, 0, 3, 4, 0}));
   EXPECT_EQ(ops::narrow_backward(grad, 0, 1, 3).to_vector<float>(),
@@ -87,14 +86,14 @@ TEST(NarrowBackward, IsUndoneByNarrow) {
     const std::int64_t length = grad.shape()[dim];
     EXPECT_TRUE(same_bits(dx.narrow(dim, 2, length), grad));
     for (const Tensor& rest : {dx.narrow(dim, 0, 2), dx.narrow(dim, 2 + length, 7 - length)}) {
-      EXPECT_TRUE(same_bits(rest, Tensor::zeros(rest.shape(), DType::f32)));
+      EXPECT_TRUE(same_bits(rest, test::zeros(rest.shape(), DType::f32)));
     }
   }
 }
 
 TEST(NarrowBackward, GivesZerosForAnEmptySlice) {
-  const Tensor grad = Tensor::zeros({2, 0, 3}, DType::f64);
-  EXPECT_TRUE(same_bits(ops::narrow_backward(grad, 1, 2, 2), Tensor::zeros({2, 2, 3}, DType::f64)));
+  const Tensor grad = test::zeros({2, 0, 3}, DType::f64);
+  EXPECT_TRUE(same_bits(ops::narrow_backward(grad, 1, 2, 2), test::zeros({2, 2, 3}, DType::f64)));
 }
 
 TEST(NarrowBackward, RefusesASliceThatDoesNotFit) {

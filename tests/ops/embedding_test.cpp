@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "tensor/ops/binary.h"
 #include "tensor/parallel.h"
 #include "tests/support.h"
 
@@ -16,11 +17,11 @@ using test::randint;
 using test::randn;
 
 Tensor ids_of(const std::vector<std::int64_t>& ids, const Shape& shape) {
-  return Tensor::from<std::int64_t>(ids, shape);
+  return test::from<std::int64_t>(ids, shape);
 }
 
 TEST(Embedding, CopiesTheRowOfEachId) {
-  const Tensor weight = Tensor::from<float>({0, 1, 10, 11, 20, 21}, {3, 2});
+  const Tensor weight = test::from<float>({0, 1, 10, 11, 20, 21}, {3, 2});
   const Tensor y = ops::embedding(weight, ids_of({2, 0, 2, 1}, {2, 2}));
   EXPECT_EQ(y.shape(), (Shape{2, 2, 2}));
   EXPECT_EQ(y.to_vector<float>(), (std::vector<float>{20, 21, 0, 1, 20, 21, 10, 11}));
@@ -39,13 +40,13 @@ TEST(Embedding, TakesOneIdAndNone) {
   const Tensor weight = randn({4, 3}, 1);
   EXPECT_EQ(ops::embedding(weight, ids_of({3}, {})).shape(), (Shape{3}));
   EXPECT_EQ(ops::embedding(weight, ids_of({}, {2, 0})).shape(), (Shape{2, 0, 3}));
-  EXPECT_EQ(ops::embedding(Tensor::zeros({0, 3}, DType::f32), ids_of({}, {0})).shape(),
+  EXPECT_EQ(ops::embedding(test::zeros({0, 3}, DType::f32), ids_of({}, {0})).shape(),
             (Shape{0, 3}));
 }
 
 // Sample 0 names row 1 twice, sample 1 rows 1 and 0; row 2 stays untouched.
 TEST(EmbeddingBackward, AddsEachTokenToItsRow) {
-  const Tensor grad = Tensor::from<double>({1, 2, 3, 4, 5, 6, 7, 8}, {2, 2, 2});
+  const Tensor grad = test::from<double>({1, 2, 3, 4, 5, 6, 7, 8}, {2, 2, 2});
   const Tensor ids = ids_of({1, 1, 1, 0}, {2, 2});
   EXPECT_EQ(ops::embedding_backward(grad, ids, 3).to_vector<double>(),
             (std::vector<double>{7, 8, 1 + 3 + 5, 2 + 4 + 6, 0, 0}));
@@ -57,11 +58,11 @@ TEST(EmbeddingBackward, AddsEachTokenToItsRow) {
 // In f32 1e8 + 1 is 1e8. The samples' own sums are 1e8 and -1e8, which cancel; one chain over all
 // tokens would keep the last 1. Within a sample the order decides whether the 1 survives.
 TEST(EmbeddingBackward, ChainsTheTokensOfASampleBeforeItAddsSamples) {
-  const Tensor grad = Tensor::from<float>({1e8f, 1, -1e8f, 1}, {2, 2, 1});
+  const Tensor grad = test::from<float>({1e8f, 1, -1e8f, 1}, {2, 2, 1});
   EXPECT_EQ(ops::embedding_backward(grad, ids_of({0, 0, 0, 0}, {2, 2}), 1).item<float>(), 0.0f);
-  const Tensor late = Tensor::from<float>({1e8f, -1e8f, 1}, {1, 3, 1});
+  const Tensor late = test::from<float>({1e8f, -1e8f, 1}, {1, 3, 1});
   EXPECT_EQ(ops::embedding_backward(late, ids_of({0, 0, 0}, {1, 3}), 1).item<float>(), 1.0f);
-  const Tensor early = Tensor::from<float>({1, 1e8f, -1e8f}, {1, 3, 1});
+  const Tensor early = test::from<float>({1, 1e8f, -1e8f}, {1, 3, 1});
   EXPECT_EQ(ops::embedding_backward(early, ids_of({0, 0, 0}, {1, 3}), 1).item<float>(), 0.0f);
 }
 
@@ -81,7 +82,7 @@ Tensor backward_by_rule(const Tensor& grad, const Tensor& ids, std::int64_t V) {
     }
     for (std::size_t i = 0; i < total.size(); ++i) total[i] += own[i];
   }
-  return Tensor::from<float>(total, {V, C});
+  return test::from<float>(total, {V, C});
 }
 
 // 131 columns are two blocks and a ragged rest; 7 rows make every row collide, 5000 leave most
@@ -91,7 +92,7 @@ TEST(EmbeddingBackward, KeepsTheBitsOfTheRuleForAnyThreads) {
     const Tensor grad = randn({3, 67, 131}, 3, DType::f32), ids = randint({3, 67}, 0, V, 4);
     const Tensor expected = backward_by_rule(grad, ids, V);
     const int before = threads();
-    for (const int n : {1, 2, 3}) {
+    for (const int n : test::thread_counts()) {
       set_threads(n);
       EXPECT_TRUE(same_bits(ops::embedding_backward(grad, ids, V), expected)) << V << " " << n;
     }
@@ -103,11 +104,9 @@ TEST(EmbeddingBackward, GivesTheSameBitsForEverySplitOfTheBatch) {
   const Tensor grad = randn({5, 9, 3}, 3, DType::f32), ids = randint({5, 9}, 0, 6, 4);
   const Tensor whole = ops::embedding_backward(grad, ids, 6);
   const Tensor each = ops::embedding_backward(grad, ids, 6, {.into = {}, .per_sample = true});
-  Tensor by_samples = Tensor::zeros({6, 3}, DType::f32);
+  Tensor by_samples = test::zeros({6, 3}, DType::f32);
   for (std::int64_t b = 0; b < 5; ++b) {
-    for (std::int64_t i = 0; i < 18; ++i) {
-      by_samples.mutable_data<float>()[i] += each.data<float>()[b * 18 + i];
-    }
+    by_samples = ops::add(by_samples, each.select(0, b));
   }
   EXPECT_TRUE(same_bits(by_samples, whole));
   for (const std::int64_t first : {1, 2, 4}) {
@@ -123,20 +122,20 @@ TEST(EmbeddingBackward, GivesTheSameBitsForEverySplitOfTheBatch) {
 // Only a total of the caller's own can hold -0. -0 + (+0) is +0, in touched rows and in others;
 // gradients of -0 sum to +0, because the chain starts at +0.
 TEST(EmbeddingBackward, LeavesAnUntouchedRowAsIfZeroWereAdded) {
-  const Tensor minus = Tensor::full({2, 1}, -0.0, DType::f32);
+  const Tensor minus = test::full({2, 1}, -0.0, DType::f32);
   const Tensor into = minus.clone();
-  const Tensor grad = Tensor::full({1, 1, 1}, -0.0, DType::f32);
+  const Tensor grad = test::full({1, 1, 1}, -0.0, DType::f32);
   const Tensor total = ops::embedding_backward(grad, ids_of({1}, {1, 1}), 2, {into});
-  EXPECT_TRUE(same_bits(total, Tensor::zeros({2, 1}, DType::f32)));
+  EXPECT_TRUE(same_bits(total, test::zeros({2, 1}, DType::f32)));
   // No sample at all adds nothing at all.
-  const Tensor none = ops::embedding_backward(Tensor::zeros({0, 1, 1}, DType::f32),
+  const Tensor none = ops::embedding_backward(test::zeros({0, 1, 1}, DType::f32),
                                               ids_of({}, {0, 1}), 2, {minus.clone()});
   EXPECT_TRUE(same_bits(none, minus));
 }
 
 TEST(EmbeddingBackward, KeepsNaNAndInfinityInTheirRows) {
   const float inf = std::numeric_limits<float>::infinity();
-  const Tensor grad = Tensor::from<float>({inf, -inf, 1}, {1, 3, 1});
+  const Tensor grad = test::from<float>({inf, -inf, 1}, {1, 3, 1});
   const std::vector<float> total =
       ops::embedding_backward(grad, ids_of({0, 0, 1}, {1, 3}), 2).to_vector<float>();
   EXPECT_TRUE(std::isnan(total[0]));
@@ -176,11 +175,10 @@ TEST(Embedding, RefusesOperandsThatDoNotFit) {
               ops::embedding_backward(randn({2, 2}, 1).to(DType::bf16), ids, 5);
             }),
             "embedding_backward: grad_y: expected dtype f32 or f64, got bf16");
-  EXPECT_EQ(
-      message_of<ShapeError>([&] {
-        ops::embedding_backward(randn({2, 2}, 1), ids, 5, {Tensor::zeros({4, 2}, DType::f64)});
-      }),
-      "sample_sum: into: expected a dense f64 tensor of shape (5, 2), got f64 (4, 2)");
+  EXPECT_EQ(message_of<ShapeError>([&] {
+              ops::embedding_backward(randn({2, 2}, 1), ids, 5, {test::zeros({4, 2}, DType::f64)});
+            }),
+            "sample_sum: into: expected a dense f64 tensor of shape (5, 2), got f64 (4, 2)");
 }
 
 }  // namespace

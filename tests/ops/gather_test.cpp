@@ -13,17 +13,17 @@ using test::randint;
 using test::randn;
 
 Tensor index_of(const std::vector<std::int64_t>& index, const Shape& shape) {
-  return Tensor::from<std::int64_t>(index, shape);
+  return test::from<std::int64_t>(index, shape);
 }
 
 TEST(Gather, PicksAlongTheLastDimension) {
-  const Tensor x = Tensor::from<double>({0, 1, 2, 10, 11, 12}, {2, 3});
+  const Tensor x = test::from<double>({0, 1, 2, 10, 11, 12}, {2, 3});
   EXPECT_EQ(ops::gather(x, -1, index_of({2, 0, 1, 1}, {2, 2})).to_vector<double>(),
             (std::vector<double>{2, 0, 11, 11}));
 }
 
 TEST(Gather, PicksAlongTheFirstDimensionOfALargerTable) {
-  const Tensor x = Tensor::from<std::int64_t>({0, 1, 2, 10, 11, 12}, {2, 3});
+  const Tensor x = test::from<std::int64_t>({0, 1, 2, 10, 11, 12}, {2, 3});
   const Tensor y = ops::gather(x, 0, index_of({1, 0, 0, 1, 1, 1}, {3, 2}));
   EXPECT_EQ(y.shape(), (Shape{3, 2}));
   EXPECT_EQ(y.to_vector<std::int64_t>(), (std::vector<std::int64_t>{10, 1, 0, 11, 10, 11}));
@@ -57,13 +57,13 @@ TEST(Gather, TakesAnEmptyIndex) {
   const Tensor x = randn({2, 3}, 1);
   EXPECT_EQ(ops::gather(x, 1, index_of({}, {2, 0})).shape(), (Shape{2, 0}));
   EXPECT_EQ(ops::gather(x, 1, index_of({}, {0, 4})).shape(), (Shape{0, 4}));
-  EXPECT_TRUE(same_bits(
-      ops::scatter_add(x, 1, index_of({}, {0, 4}), Tensor::zeros({0, 4}, DType::f64)), x));
+  EXPECT_TRUE(
+      same_bits(ops::scatter_add(x, 1, index_of({}, {0, 4}), test::zeros({0, 4}, DType::f64)), x));
 }
 
 TEST(ScatterAdd, AddsToWhatIsThereAndLeavesItsInputAlone) {
-  const Tensor x = Tensor::from<double>({100, 200, 300}, {3});
-  const Tensor src = Tensor::from<double>({1, 2, 3, 4}, {4});
+  const Tensor x = test::from<double>({100, 200, 300}, {3});
+  const Tensor src = test::from<double>({1, 2, 3, 4}, {4});
   const Tensor y = ops::scatter_add(x, 0, index_of({2, 0, 2, 2}, {4}), src);
   EXPECT_EQ(y.to_vector<double>(), (std::vector<double>{102, 200, 308}));
   EXPECT_EQ(x.to_vector<double>(), (std::vector<double>{100, 200, 300}));
@@ -71,8 +71,8 @@ TEST(ScatterAdd, AddsToWhatIsThereAndLeavesItsInputAlone) {
 
 // In f32 1e8 + 1 is 1e8: the 1 survives only after 1e8 and -1e8 have met.
 TEST(ScatterAdd, AddsInAscendingPosition) {
-  const Tensor zero = Tensor::zeros({1, 2}, DType::f32);
-  const Tensor src = Tensor::from<float>({1e8f, 1, -1e8f, 1e8f, 1, -1e8f}, {3, 2});
+  const Tensor zero = test::zeros({1, 2}, DType::f32);
+  const Tensor src = test::from<float>({1e8f, 1, -1e8f, 1e8f, 1, -1e8f}, {3, 2});
   const Tensor y = ops::scatter_add(zero, 0, index_of({0, 0, 0, 0, 0, 0}, {3, 2}), src);
   EXPECT_EQ(y.to_vector<float>(), (std::vector<float>{1, 0}));
 }
@@ -84,7 +84,7 @@ TEST(ScatterAdd, IsTheTransposeOfGather) {
     const Tensor index = randint(Shape{2, 3, 4}.with(dim, 9), 0, u.shape()[dim], 2);
     const Tensor v = randn(index.shape(), 3);
     const Tensor picked = ops::gather(u, dim, index);
-    const Tensor spread = ops::scatter_add(Tensor::zeros(u.shape(), DType::f64), dim, index, v);
+    const Tensor spread = ops::scatter_add(test::zeros(u.shape(), DType::f64), dim, index, v);
     const auto dot = [](const Tensor& a, const Tensor& b) {
       const std::vector<double> p = a.to_vector<double>(), q = b.to_vector<double>();
       double sum = 0;
@@ -126,7 +126,7 @@ TEST(Gather, NamesWhatDoesNotFit) {
 }
 
 TEST(GatherRows, PicksRowsWithinEachSampleAndZerosForMinusOne) {
-  const Tensor x = Tensor::from<float>({1, 2, 3, 4, 5, 6, 7, 8}, {2, 2, 2});
+  const Tensor x = test::from<float>({1, 2, 3, 4, 5, 6, 7, 8}, {2, 2, 2});
   const Tensor y = ops::gather_rows(x, index_of({1, -1, 0, 0, 1, -1}, {2, 3}));
   EXPECT_EQ(y.shape(), (Shape{2, 3, 2}));
   EXPECT_EQ(y.to_vector<float>(), (std::vector<float>{3, 4, 0, 0, 1, 2, 5, 6, 7, 8, 0, 0}));
@@ -137,20 +137,20 @@ TEST(GatherRows, TakesViewsAndEmptyTensors) {
   const Tensor y = ops::gather_rows(x, index_of({2, 0}, {1, 2}).broadcast_to({2, 2}));
   EXPECT_TRUE(same_bits(y.select(0, 1).select(0, 0), x.select(0, 1).select(0, 2)));
   EXPECT_EQ(ops::gather_rows(x, index_of({}, {2, 0})).shape(), (Shape{2, 0, 4}));
-  EXPECT_EQ(ops::gather_rows(Tensor::zeros({1, 0, 4}, DType::u8), index_of({-1}, {1, 1}))
+  EXPECT_EQ(ops::gather_rows(test::zeros({1, 0, 4}, DType::u8), index_of({-1}, {1, 1}))
                 .to_vector<std::uint8_t>(),
             (std::vector<std::uint8_t>{0, 0, 0, 0}));
 }
 
 TEST(ScatterRowsAdd, AddsWhatEveryCopyOfARowWasGiven) {
-  const Tensor grad = Tensor::from<float>({1, 2, 3, 4, 5, 6, 7, 8}, {1, 4, 2});
+  const Tensor grad = test::from<float>({1, 2, 3, 4, 5, 6, 7, 8}, {1, 4, 2});
   const Tensor dx = ops::scatter_rows_add(grad, index_of({2, -1, 0, 2}, {1, 4}), 3);
   EXPECT_EQ(dx.shape(), (Shape{1, 3, 2}));
   EXPECT_EQ(dx.to_vector<float>(), (std::vector<float>{5, 6, 0, 0, 8, 10}));
 }
 
 TEST(ScatterRowsAdd, AddsInAscendingPosition) {
-  const Tensor grad = Tensor::from<float>({1e8f, -1e8f, 1, 1, 1e8f, -1e8f}, {2, 3, 1});
+  const Tensor grad = test::from<float>({1e8f, -1e8f, 1, 1, 1e8f, -1e8f}, {2, 3, 1});
   const Tensor dx = ops::scatter_rows_add(grad, index_of({0, 0, 0, 0, 0, 0}, {2, 3}), 1);
   EXPECT_EQ(dx.to_vector<float>(), (std::vector<float>{1, 0}));
 }
@@ -160,17 +160,20 @@ TEST(ScatterRowsAdd, KeepsTheBitsOfItsChainsForAnyThreads) {
   const std::int64_t B = 3, T = 41, S = 6, C = 600;
   const Tensor grad = randn({B, T, C}, 1, DType::f32), index = randint({B, T}, -1, S, 2);
   std::vector<float> expected(static_cast<std::size_t>(B * S * C), 0.0f);
+  const std::vector<std::int64_t> rows = index.to_vector<std::int64_t>();
+  const std::vector<float> terms = grad.to_vector<float>();
   for (std::int64_t i = 0; i < B * T; ++i) {
-    const std::int64_t s = index.data<std::int64_t>()[i];
+    const std::int64_t s = rows[static_cast<std::size_t>(i)];
     for (std::int64_t c = 0; s >= 0 && c < C; ++c) {
-      expected[static_cast<std::size_t>((i / T * S + s) * C + c)] += grad.data<float>()[i * C + c];
+      expected[static_cast<std::size_t>((i / T * S + s) * C + c)] +=
+          terms[static_cast<std::size_t>(i * C + c)];
     }
   }
   const int before = threads();
-  for (const int n : {1, 2, 3}) {
+  for (const int n : test::thread_counts()) {
     set_threads(n);
     EXPECT_TRUE(
-        same_bits(ops::scatter_rows_add(grad, index, S), Tensor::from<float>(expected, {B, S, C})));
+        same_bits(ops::scatter_rows_add(grad, index, S), test::from<float>(expected, {B, S, C})));
   }
   set_threads(before);
 }

@@ -25,10 +25,10 @@ double in_words(double x, GeluForm form) {
 
 // The normal distribution function at 1 is 0.8413447460685429, at -1 what is left of 1.
 TEST(Gelu, IsXTimesTheNormalDistribution) {
-  const Tensor y = ops::gelu(Tensor::from<double>({-1, 0, 1}, {3}));
-  EXPECT_NEAR(y.data<double>()[0], -0.1586552539314571, 1e-15);
-  EXPECT_EQ(y.data<double>()[1], 0);
-  EXPECT_NEAR(y.data<double>()[2], 0.8413447460685429, 1e-15);
+  const Tensor y = ops::gelu(test::from<double>({-1, 0, 1}, {3}));
+  EXPECT_NEAR(y.to_vector<double>()[0], -0.1586552539314571, 1e-15);
+  EXPECT_EQ(y.to_vector<double>()[1], 0);
+  EXPECT_NEAR(y.to_vector<double>()[2], 0.8413447460685429, 1e-15);
 }
 
 // An ulp of the function's 1, times x/2, and the products' own roundings: a few ulps of |x| < 6.
@@ -38,7 +38,7 @@ TEST(Gelu, IsItsFormulaInBothForms) {
       const Tensor x = randn(shape, 1);
       std::vector<double> expected = x.to_vector<double>();
       for (double& v : expected) v = in_words(v, form);
-      const Tensor y = Tensor::from(expected, shape);
+      const Tensor y = test::from(expected, shape);
       EXPECT_LT(max_abs_diff(ops::gelu(x, form), y), 4e-15) << shape;
       EXPECT_LT(max_abs_diff(ops::gelu(x.to(DType::f32), form), y), 2e-6) << shape;
     }
@@ -55,7 +55,7 @@ TEST(Gelu, TheTwoFormsDifferByLessThanAThousandth) {
 TEST(Gelu, ReadsStridedOperandsAndKeepsNaN) {
   const Tensor x = randn({5, 4}, 1).transpose(0, 1);
   EXPECT_TRUE(same_bits(ops::gelu(x), ops::gelu(x.contiguous())));
-  const Tensor nan = Tensor::full({40}, std::numeric_limits<double>::quiet_NaN(), DType::f32);
+  const Tensor nan = test::full({40}, std::numeric_limits<double>::quiet_NaN(), DType::f32);
   for (const GeluForm form : {GeluForm::erf, GeluForm::tanh}) {
     for (const float v : ops::gelu(nan, form).to_vector<float>()) EXPECT_TRUE(std::isnan(v));
   }
@@ -73,7 +73,7 @@ TEST(Gelu, HasTheGradientsOfCentralDifferences) {
 TEST(Gelu, RefusesAGradientThatDoesNotFit) {
   EXPECT_EQ(message_of<ShapeError>([] { ops::gelu_backward(randn({3}, 1), randn({4}, 1)); }),
             "gelu_backward: grad_y: expected shape (4), got (3)");
-  EXPECT_EQ(message_of<DTypeError>([] { ops::gelu(Tensor::zeros({2}, DType::i64)); }),
+  EXPECT_EQ(message_of<DTypeError>([] { ops::gelu(test::zeros({2}, DType::i64)); }),
             "gelu: expected dtype f32 or f64, got i64");
 }
 

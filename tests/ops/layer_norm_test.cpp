@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "tensor/ops/binary.h"
 #include "tests/support.h"
 
 namespace chainline {
@@ -34,19 +35,19 @@ Tensor layer_norm_in_words(const Tensor& x, const Tensor& weight, const Tensor& 
       row[c] = (row[c] - mean) / std::sqrt(variance + kEps) * w[at] + b[at];
     }
   }
-  return Tensor::from(y, x.shape());
+  return test::from(y, x.shape());
 }
 
 // A row whose answer is known by hand: (1, 2, 3, 4) has mean 2.5 and variance 1.25.
 TEST(LayerNorm, NormalizesAKnownRow) {
-  const Tensor x = Tensor::from<double>({1, 2, 3, 4}, {1, 4});
+  const Tensor x = test::from<double>({1, 2, 3, 4}, {1, 4});
   const ops::LayerNormResult out =
-      ops::layer_norm(x, Tensor::full({4}, 2, DType::f64), Tensor::full({4}, 10, DType::f64), 0);
+      ops::layer_norm(x, test::full({4}, 2, DType::f64), test::full({4}, 10, DType::f64), 0);
   const double rstd = 1 / std::sqrt(1.25);
   EXPECT_DOUBLE_EQ(out.mean.item<double>(), 2.5);
   EXPECT_DOUBLE_EQ(out.rstd.item<double>(), rstd);
-  EXPECT_DOUBLE_EQ(out.y.data<double>()[0], -1.5 * rstd * 2 + 10);
-  EXPECT_DOUBLE_EQ(out.y.data<double>()[3], 1.5 * rstd * 2 + 10);
+  EXPECT_DOUBLE_EQ(out.y.to_vector<double>()[0], -1.5 * rstd * 2 + 10);
+  EXPECT_DOUBLE_EQ(out.y.to_vector<double>()[3], 1.5 * rstd * 2 + 10);
 }
 
 // One column (the variance is 0), primes, ragged rows and more than one chunk of rows. Normalized
@@ -65,9 +66,8 @@ TEST(LayerNorm, IsItsFormulaForShapesThatHurt) {
 // 2^24, where f32 counts in steps of 2. The oracle reads the same f32 values in f64, so only the
 // kernel's own error counts: the mean is off by a few ulps of 4096, 2^-11 each, and so is y.
 TEST(LayerNorm, KeepsItsDigitsUnderALargeMean) {
-  Tensor x = randn({4, 256}, 1, DType::f32);
-  for (std::int64_t i = 0; i < x.numel(); ++i) x.mutable_data<float>()[i] += 4096;
-  const Tensor weight = Tensor::full({256}, 1, DType::f32), bias = Tensor::zeros({256}, DType::f32);
+  const Tensor x = ops::add_scalar(randn({4, 256}, 1, DType::f32), 4096);
+  const Tensor weight = test::full({256}, 1, DType::f32), bias = test::zeros({256}, DType::f32);
   const Tensor y = ops::layer_norm(x, weight, bias, kEps).y;
   EXPECT_LT(max_abs_diff(y, layer_norm_in_words(x, weight, bias)), 2e-3);
 }
@@ -107,7 +107,7 @@ TEST(LayerNorm, NamesTheOperandAndBothShapesWhenTheyDisagree) {
   EXPECT_EQ(message_of<DTypeError>([&] { ops::layer_norm(x, w, w.to(DType::f32), kEps); }),
             "layer_norm: bias: expected dtype f64, got f32");
   EXPECT_EQ(message_of<ShapeError>([&] {
-              ops::layer_norm(Tensor::zeros({3, 0}, DType::f64), w, w, kEps);
+              ops::layer_norm(test::zeros({3, 0}, DType::f64), w, w, kEps);
             }),
             "layer_norm: x: expected shape (..., C) with C >= 1, got (3, 0)");
   EXPECT_EQ(message_of<ShapeError>(
@@ -152,14 +152,12 @@ TEST(LayerNorm, PerSampleGradientsAreThoseOfLoneSamplesAndFoldToTheBatch) {
   const SampleSum apart{.into = {}, .per_sample = true};
   const ops::LayerNormGradients each = batch.gradients(0, 7, apart, apart);
   ASSERT_EQ(each.dweight.shape(), Shape({7, 140}));
-  Tensor sum = Tensor::zeros({140}, DType::f32);
+  Tensor sum = test::zeros({140}, DType::f32);
   for (std::int64_t b = 0; b < 7; ++b) {
     const ops::LayerNormGradients alone = batch.gradients(b, b + 1);
     EXPECT_TRUE(same_bits(each.dweight.select(0, b).contiguous(), alone.dweight));
     EXPECT_TRUE(same_bits(each.dbias.select(0, b).contiguous(), alone.dbias));
-    for (std::int64_t c = 0; c < 140; ++c) {
-      sum.mutable_data<float>()[c] += alone.dweight.data<float>()[c];
-    }
+    sum = ops::add(sum, alone.dweight);
   }
   EXPECT_TRUE(same_bits(sum, batch.gradients(0, 7).dweight));
 }
@@ -171,12 +169,11 @@ TEST(LayerNorm, KeepsTheGradientsOfManySamplesApart) {
   const SampleSum apart{.into = {}, .per_sample = true};
   EXPECT_TRUE(same_bits(
       ops::layer_norm_backward(grad_y, x, weight, out.mean, out.rstd, apart, apart).dbias, grad_y));
-  Tensor sum = Tensor::zeros({150}, DType::f64);
-  for (std::int64_t i = 0; i < grad_y.numel(); ++i) {
-    sum.mutable_data<double>()[i % 150] += grad_y.data<double>()[i];
-  }
-  EXPECT_TRUE(
-      same_bits(ops::layer_norm_backward(grad_y, x, weight, out.mean, out.rstd).dbias, sum));
+  std::vector<double> sum(150);
+  const std::vector<double> terms = grad_y.to_vector<double>();
+  for (std::size_t i = 0; i < terms.size(); ++i) sum[i % 150] += terms[i];
+  EXPECT_TRUE(same_bits(ops::layer_norm_backward(grad_y, x, weight, out.mean, out.rstd).dbias,
+                        test::from(sum, {150})));
 }
 
 TEST(LayerNorm, GivesTheSameBitsForAnyNumberOfThreads) {

@@ -30,12 +30,12 @@ Tensor matmul_in_words(const Tensor& a, const Tensor& b) {
       }
     }
   }
-  return Tensor::from<T>(y, a.shape().with(-1, N));
+  return test::from<T>(y, a.shape().with(-1, N));
 }
 
 TEST(Matmul, MultipliesAKnownPair) {
-  const Tensor a = Tensor::from<float>({1, 2, 3, 4, 5, 6}, {2, 3});
-  const Tensor b = Tensor::from<float>({1, 0, 0, 1, 10, 100}, {3, 2});
+  const Tensor a = test::from<float>({1, 2, 3, 4, 5, 6}, {2, 3});
+  const Tensor b = test::from<float>({1, 0, 0, 1, 10, 100}, {3, 2});
   EXPECT_EQ(ops::matmul(a, b).to_vector<float>(), (std::vector<float>{31, 302, 64, 605}));
 }
 
@@ -83,9 +83,8 @@ TEST(Matmul, ReadsViewsOfAnyStrides) {
 }
 
 TEST(Matmul, SumsNothingToZero) {
-  const Tensor y =
-      ops::matmul(Tensor::zeros({2, 0}, DType::f32), Tensor::zeros({0, 3}, DType::f32));
-  EXPECT_TRUE(same_bits(y, Tensor::zeros({2, 3}, DType::f32)));
+  const Tensor y = ops::matmul(test::zeros({2, 0}, DType::f32), test::zeros({0, 3}, DType::f32));
+  EXPECT_TRUE(same_bits(y, test::zeros({2, 3}, DType::f32)));
   EXPECT_EQ(ops::matmul(randn({0, 4}, 1), randn({4, 3}, 2)).shape(), (Shape{0, 3}));
 }
 
@@ -101,7 +100,7 @@ TEST(Matmul, RefusesOperandsThatDoNotFit) {
             "matmul: b: expected 3 rows, one for each column of a (2, 3), got shape (4, 2)");
   EXPECT_EQ(say(randn({2, 3}, 1), randn({3, 2}, 2, DType::f32)),
             "matmul: b: expected dtype f64, got f32");
-  EXPECT_EQ(say(Tensor::zeros({2, 3}, DType::i64), Tensor::zeros({3, 2}, DType::i64)),
+  EXPECT_EQ(say(test::zeros({2, 3}, DType::i64), test::zeros({3, 2}, DType::i64)),
             "matmul: expected dtype f32 or f64, got i64");
 }
 

@@ -14,7 +14,7 @@ using test::max_abs_diff;
 using test::message_of;
 using test::randn;
 
-Tensor number(double value) { return Tensor::full({1}, value, DType::f64); }
+Tensor number(double value) { return test::full({1}, value, DType::f64); }
 
 // Whatever the gradient g, the first step of Adam moves by lr * g / (|g| + eps): bias correction
 // makes m = g and v = g^2. With lr 0.5, g 3, eps 1 and decay 0.5 * 0.1 * 2 = 0.1 for a param of 2:
@@ -34,7 +34,7 @@ TEST(AdamW, IsTheAlgorithmOfThePaper) {
   constexpr std::int64_t kN = 37;
   const ops::AdamWStep step{
       .learning_rate = 0.01, .beta1 = 0.8, .beta2 = 0.95, .weight_decay = 0.1};
-  Tensor param = randn({kN}, 1), m = Tensor::zeros({kN}, DType::f64), v = m.clone();
+  Tensor param = randn({kN}, 1), m = test::zeros({kN}, DType::f64), v = m.clone();
   Tensor param32 = param.to(DType::f32), m32 = m.to(DType::f32), v32 = v.to(DType::f32);
   std::vector<double> p = param.to_vector<double>(), pm(kN), pv(kN);
   for (std::int64_t t = 1; t <= 20; ++t) {
@@ -43,8 +43,9 @@ TEST(AdamW, IsTheAlgorithmOfThePaper) {
     now.step = t;
     ops::adamw_step(param, grad, m, v, now);
     ops::adamw_step(param32, grad.to(DType::f32), m32, v32, now);
+    const std::vector<double> gradient = grad.to_vector<double>();
     for (std::size_t i = 0; i < p.size(); ++i) {
-      const double g = grad.data<double>()[i];
+      const double g = gradient[i];
       pm[i] = step.beta1 * pm[i] + (1 - step.beta1) * g;
       pv[i] = step.beta2 * pv[i] + (1 - step.beta2) * g * g;
       const double corrected_m = pm[i] / (1 - std::pow(step.beta1, static_cast<double>(t)));
@@ -53,22 +54,22 @@ TEST(AdamW, IsTheAlgorithmOfThePaper) {
               (corrected_m / (std::sqrt(corrected_v) + step.eps) + step.weight_decay * p[i]);
     }
   }
-  EXPECT_LT(max_abs_diff(param, Tensor::from(p, {kN})), 1e-14);
-  EXPECT_LT(max_abs_diff(param32, Tensor::from(p, {kN})), 1e-5);
+  EXPECT_LT(max_abs_diff(param, test::from(p, {kN})), 1e-14);
+  EXPECT_LT(max_abs_diff(param32, test::from(p, {kN})), 1e-5);
 }
 
 // Below 1, f32 counts in steps of 2^-24. The gradient moves the param by 2^-25, which rounds away,
 // and the decay is 2^-26, which is lost in 1 - decay; together they are more than half a step.
 TEST(AdamW, DecaysEvenWhereOneMinusTheDecayIsOne) {
-  Tensor param = Tensor::full({1}, 1, DType::f32), m = Tensor::zeros({1}, DType::f32);
-  Tensor v = m.clone(), grad = Tensor::full({1}, 1, DType::f32);
+  Tensor param = test::full({1}, 1, DType::f32), m = test::zeros({1}, DType::f32);
+  Tensor v = m.clone(), grad = test::full({1}, 1, DType::f32);
   const ops::AdamWStep step{.learning_rate = 0x1p-25, .beta1 = 0, .eps = 0, .weight_decay = 0.5};
   ops::adamw_step(param, grad, m, v, step);
   EXPECT_LT(param.item<float>(), 1.0f);
 }
 
 TEST(AdamW, RefusesWhatDoesNotFit) {
-  Tensor p = randn({4}, 1), m = Tensor::zeros({4}, DType::f64), v = m.clone(), grad = randn({4}, 2);
+  Tensor p = randn({4}, 1), m = test::zeros({4}, DType::f64), v = m.clone(), grad = randn({4}, 2);
   const ops::AdamWStep step{.learning_rate = 0.1};
   EXPECT_EQ(message_of<ShapeError>([&] { ops::adamw_step(p, randn({3}, 1), m, v, step); }),
             "adamw_step: grad: expected shape (4), got (3)");
@@ -90,7 +91,7 @@ TEST(AdamW, RefusesWhatDoesNotFit) {
 TEST(AdamW, GivesTheSameBitsForAnyNumberOfThreads) {
   test::expect_same_bits_for_any_threads([] {
     Tensor p = randn({40000}, 1, DType::f32), m = randn({40000}, 2, DType::f32);
-    Tensor v = Tensor::full({40000}, 1, DType::f32);
+    Tensor v = test::full({40000}, 1, DType::f32);
     ops::adamw_step(p, randn({40000}, 3, DType::f32), m, v, {.learning_rate = 0.1, .step = 3});
     return std::vector<Tensor>{p, m, v};
   });

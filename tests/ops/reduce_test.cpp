@@ -53,7 +53,8 @@ float folded(const std::vector<float>& row) {
 
 /// The rule word by word, for tensors of at least two dimensions: rows, then the middle, then the
 /// samples. The result keeps the dimensions.
-Tensor by_the_rule(const Tensor& x, const Dims& dims) {
+Tensor by_the_rule(const Tensor& operand, const Dims& dims) {
+  const Tensor x = operand.to(kCpu);
   const auto summed = [&](std::int64_t d) {
     return std::find(dims.begin(), dims.end(), d) != dims.end();
   };
@@ -85,11 +86,11 @@ Tensor by_the_rule(const Tensor& x, const Dims& dims) {
     }
     sums.push_back(total);
   }
-  return Tensor::from<float>(sums, kept);
+  return test::from<float>(sums, kept);
 }
 
 TEST(Sum, AddsUpSmallTables) {
-  const Tensor x = Tensor::from<double>({1, 2, 3, 4, 5, 6}, {2, 3});
+  const Tensor x = test::from<double>({1, 2, 3, 4, 5, 6}, {2, 3});
   EXPECT_EQ(ops::sum(x, {0}).to_vector<double>(), (std::vector<double>{5, 7, 9}));
   EXPECT_EQ(ops::sum(x, {-1}).to_vector<double>(), (std::vector<double>{6, 15}));
   EXPECT_EQ(ops::sum(x, {-1}, true).shape(), (Shape{2, 1}));
@@ -117,7 +118,7 @@ TEST(Sum, TakesATensorOfOneDimensionAsARow) {
   const Tensor x = randn({1000}, 1, DType::f32);
   EXPECT_EQ(ops::sum_all(x).item<float>(), folded(x.to_vector<float>()));
   EXPECT_EQ(ops::sum(x, {0}, true).shape(), (Shape{1}));
-  EXPECT_EQ(ops::sum_all(Tensor::full({}, 3, DType::f64)).item<double>(), 3);
+  EXPECT_EQ(ops::sum_all(test::full({}, 3, DType::f64)).item<double>(), 3);
 }
 
 // A sum of n terms in any order, of which none passes through more than k additions, is off by at
@@ -133,16 +134,15 @@ TEST(Sum, StaysWithinTheBoundOfItsDepth) {
 }
 
 TEST(Sum, OfNothingIsZeroAndOfNanIsNan) {
-  EXPECT_TRUE(same_bits(ops::sum(Tensor::zeros({2, 0, 3}, DType::f32), {1}),
-                        Tensor::zeros({2, 3}, DType::f32)));
-  EXPECT_TRUE(
-      same_bits(ops::sum_all(Tensor::zeros({0}, DType::f64)), Tensor::zeros({}, DType::f64)));
-  EXPECT_EQ(ops::sum(Tensor::zeros({2, 0}, DType::f32), {0}).shape(), (Shape{0}));
-  EXPECT_TRUE(std::isnan(ops::sum_all(Tensor::from<double>({1, kNan}, {2, 1})).item<double>()));
+  EXPECT_TRUE(same_bits(ops::sum(test::zeros({2, 0, 3}, DType::f32), {1}),
+                        test::zeros({2, 3}, DType::f32)));
+  EXPECT_TRUE(same_bits(ops::sum_all(test::zeros({0}, DType::f64)), test::zeros({}, DType::f64)));
+  EXPECT_EQ(ops::sum(test::zeros({2, 0}, DType::f32), {0}).shape(), (Shape{0}));
+  EXPECT_TRUE(std::isnan(ops::sum_all(test::from<double>({1, kNan}, {2, 1})).item<double>()));
 }
 
 TEST(Sum, RefusesWhatDoesNotFit) {
-  const Tensor x = Tensor::zeros({2, 3}, DType::f32);
+  const Tensor x = test::zeros({2, 3}, DType::f32);
   EXPECT_EQ(message_of<ShapeError>([&] {
               ops::sum(x, {1, -1});
             }),
@@ -151,7 +151,7 @@ TEST(Sum, RefusesWhatDoesNotFit) {
   EXPECT_EQ(message_of<DTypeError>([&] { ops::sum_all(x.to(DType::i64)); }),
             "sum_all: expected dtype f32 or f64, got i64");
   EXPECT_EQ(message_of<ShapeError>([&] {
-              ops::mean(Tensor::zeros({2, 0}, DType::f32), {1});
+              ops::mean(test::zeros({2, 0}, DType::f32), {1});
             }),
             "mean: expected at least one element to take the mean of, got shape (2, 0)");
   EXPECT_EQ(message_of<ShapeError>([&] { ops::sum_to(x, {2}); }),
@@ -174,7 +174,7 @@ TEST(Sum, KeepsItsBitsForAnyStridesAndThreads) {
   for (const Dims& dims : {Dims{0}, Dims{1}, Dims{2}, Dims{0, 1}, Dims{1, 2}, Dims{0, 1, 2}}) {
     set_threads(1);
     const Tensor expected = ops::sum(x, dims), of_row = ops::sum(row.clone(), dims);
-    for (const int n : {1, 2, 3, 7}) {
+    for (const int n : test::thread_counts()) {
       set_threads(n);
       EXPECT_TRUE(same_bits(ops::sum(x, dims), expected));
       EXPECT_TRUE(same_bits(ops::sum(x_t, dims), expected));
@@ -184,7 +184,7 @@ TEST(Sum, KeepsItsBitsForAnyStridesAndThreads) {
 }
 
 TEST(SumTo, UndoesABroadcast) {
-  const Tensor x = Tensor::from<double>({1, 2, 3, 4, 5, 6}, {2, 3});
+  const Tensor x = test::from<double>({1, 2, 3, 4, 5, 6}, {2, 3});
   EXPECT_EQ(ops::sum_to(x, {3}).to_vector<double>(), (std::vector<double>{5, 7, 9}));
   EXPECT_EQ(ops::sum_to(x, {2, 1}).to_vector<double>(), (std::vector<double>{6, 15}));
   EXPECT_EQ(ops::sum_to(x, {}).item<double>(), 21);
@@ -217,14 +217,14 @@ TEST(SumTo, TakesALoneRowAsOneSample) {
   const Tensor x = randn({4}, 3, DType::f32);
   EXPECT_TRUE(same_bits(ops::sum_to(x, {4}, {{}, true}), x.reshape({1, 4})));
   EXPECT_EQ(ops::sum_to(x, {1}, {{}, true}).shape(), (Shape{1, 1}));
-  EXPECT_EQ(ops::sum_to(Tensor::zeros({0, 4}, DType::f32), {4}, {{}, true}).shape(), (Shape{0, 4}));
+  EXPECT_EQ(ops::sum_to(test::zeros({0, 4}, DType::f32), {4}, {{}, true}).shape(), (Shape{0, 4}));
 }
 
 TEST(Norm, IsTheLengthOfTheTensor) {
-  const Tensor x = Tensor::from<double>({3, 0, 0, -4}, {2, 2});
+  const Tensor x = test::from<double>({3, 0, 0, -4}, {2, 2});
   EXPECT_EQ(ops::norm2(x).item<double>(), 25);
   EXPECT_EQ(ops::l2_norm(x).item<double>(), 5);
-  EXPECT_EQ(ops::norm2(Tensor::zeros({0}, DType::f32)).item<float>(), 0);
+  EXPECT_EQ(ops::norm2(test::zeros({0}, DType::f32)).item<float>(), 0);
 }
 
 TEST(Norm, AddsBlocksOf4096InOrder) {
@@ -254,7 +254,7 @@ TEST(Norm, CutsBlocksAtTheirExactLength) {
     std::vector<float> values(4100, 0.0f);
     values[31] = 0x1p12f;
     for (const std::size_t i : ones) values[i] = 1;
-    return ops::norm2(Tensor::from<float>(values, {4100})).item<float>();
+    return ops::norm2(test::from<float>(values, {4100})).item<float>();
   };
   EXPECT_EQ(norm2_of({4095, 4096}), 0x1p24f);
   EXPECT_EQ(norm2_of({4096, 4097}), 0x1p24f + 2);
@@ -270,15 +270,15 @@ TEST(Nonfinite, IsCountedInEveryFloatingDtype) {
   values[7] = kNan;
   values[50000] = -std::numeric_limits<double>::infinity();
   values[99999] = std::numeric_limits<double>::infinity();
-  const Tensor x = Tensor::from<double>(values, {1000, 100});
+  const Tensor x = test::from<double>(values, {1000, 100});
   for (const DType dtype : {DType::f32, DType::f64, DType::bf16}) {
     EXPECT_EQ(ops::count_nonfinite(x.to(dtype)), 3) << dtype;
     EXPECT_EQ(ops::count_nonfinite(x.to(dtype).transpose(0, 1).narrow(1, 1, 999)), 2) << dtype;
   }
   EXPECT_TRUE(ops::any_nonfinite(x));
   EXPECT_FALSE(ops::any_nonfinite(x.narrow(0, 1, 100)));
-  EXPECT_FALSE(ops::any_nonfinite(Tensor::zeros({0}, DType::f32)));
-  EXPECT_FALSE(ops::any_nonfinite(Tensor::full({3}, 1, DType::i64)));
+  EXPECT_FALSE(ops::any_nonfinite(test::zeros({0}, DType::f32)));
+  EXPECT_FALSE(ops::any_nonfinite(test::full({3}, 1, DType::i64)));
 }
 
 }  // namespace

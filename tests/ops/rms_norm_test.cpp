@@ -29,16 +29,16 @@ Tensor rms_norm_in_words(const Tensor& x, const Tensor& weight) {
       row[c] *= w[static_cast<std::size_t>(c)] / std::sqrt(square + kEps);
     }
   }
-  return Tensor::from(y, x.shape());
+  return test::from(y, x.shape());
 }
 
 // (1, 1, 5, 3): the mean square is 36 / 4 = 9.
 TEST(RmsNorm, DividesAKnownRowByItsRootMeanSquare) {
-  const Tensor x = Tensor::from<double>({1, 1, 5, 3}, {1, 4});
-  const ops::RmsNormResult out = ops::rms_norm(x, Tensor::full({4}, 6, DType::f64), 0);
+  const Tensor x = test::from<double>({1, 1, 5, 3}, {1, 4});
+  const ops::RmsNormResult out = ops::rms_norm(x, test::full({4}, 6, DType::f64), 0);
   EXPECT_DOUBLE_EQ(out.rstd.item<double>(), 1.0 / 3);
-  EXPECT_DOUBLE_EQ(out.y.data<double>()[0], 2);
-  EXPECT_DOUBLE_EQ(out.y.data<double>()[2], 10);
+  EXPECT_DOUBLE_EQ(out.y.to_vector<double>()[0], 2);
+  EXPECT_DOUBLE_EQ(out.y.to_vector<double>()[2], 10);
 }
 
 // Values are below sqrt(C) times a weight of about 3: 1e-13 is some hundred roundings of them, and

@@ -46,7 +46,7 @@ const std::vector<Function>& family() {
 }
 
 Tensor f64(const std::vector<double>& values) {
-  return Tensor::from<double>(values, {static_cast<std::int64_t>(values.size())});
+  return test::from<double>(values, {static_cast<std::int64_t>(values.size())});
 }
 
 TEST(Unary, KnowsValuesByHand) {
@@ -118,7 +118,7 @@ TEST(Unary, RaisesToWholePowers) {
 }
 
 TEST(Unary, RefusesWhatDoesNotFit) {
-  const Tensor i = Tensor::zeros({2}, DType::i64);
+  const Tensor i = test::zeros({2}, DType::i64);
   for (const Function& f : family()) {
     EXPECT_EQ(message_of<DTypeError>([&] { f.op(i); }),
               std::string(f.name) + ": expected dtype f32 or f64, got i64");
@@ -139,7 +139,7 @@ TEST(Unary, KeepsItsBitsForAnyStridesAndThreads) {
     const auto positive = [&](const Tensor& t) { return f.positive ? ops::abs(t) : t; };
     set_threads(1);
     const Tensor expected = f.op(positive(x)), of_column = f.op(positive(column.clone()));
-    for (const int n : {1, 2, 3, 7}) {
+    for (const int n : test::thread_counts()) {
       set_threads(n);
       EXPECT_TRUE(same_bits(f.op(positive(x_t)), expected)) << f.name;
       EXPECT_TRUE(same_bits(f.op(positive(column)), of_column)) << f.name;

@@ -25,7 +25,7 @@ std::vector<T> numbers(std::int64_t n, std::uint64_t seed) {
 
 /// Every test runs with each instruction set that the processor has.
 class Gemm : public test::EachIsa {};
-INSTANTIATE_TEST_SUITE_P(Isas, Gemm, testing::ValuesIn(available_isas()), test::isa_of);
+INSTANTIATE_TEST_SUITE_P(Isas, Gemm, testing::ValuesIn(test::isas()), test::isa_of);
 
 template <class T>
 void gemm(std::int64_t M, std::int64_t N, std::int64_t K, Matrix<T> a, Matrix<T> b, T* c,
