@@ -8,7 +8,7 @@ install(TARGETS chainline_tensor chainline_cuda chainline_autograd chainline_nn 
         FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/chainline)
 if(chainline_cuda_end STREQUAL "EMULATED")
   install(TARGETS chainline_emulator EXPORT chainline)
-  set(chainline_cuda_libraries "-lchainline_cuda -lchainline_emulator -lchainline_tensor")
+  set(chainline_cuda_libraries "-lchainline_cuda -lchainline_emulator")
 else()
   set(chainline_cuda_libraries -lchainline_cuda)
 endif()
