@@ -96,6 +96,7 @@ void Block::begin() {
     t.number = i;
     t.index = index;
     t.state = State::runs;
+    t.copies.clear();
     t.fiber.start(&thread_main, &t);
     ready_.insert(i);
     if (++index.x == size.x) {
@@ -154,6 +155,7 @@ void Block::thread_main(void* thread) {
   Block& block = *t.block;
   try {
     block.kernel_(block.arguments_);
+    t.copies.finish();
   } catch (const Unwound&) {
   } catch (...) {
     if (!block.error_) block.error_ = std::current_exception();

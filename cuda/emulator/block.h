@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "cuda/emulator/async_copies.h"
 #include "cuda/emulator/fiber.h"
 #include "cuda/emulator/scheduler.h"
 
@@ -77,6 +78,9 @@ class Block {
   void* shared_memory() const { return shared_.get(); }
   std::size_t shared_bytes() const { return grid_.shared_bytes; }
 
+  /// Of the running thread.
+  AsyncCopies& async_copies() { return self_->copies; }
+
   int barrier(Vote vote, int predicate, const char* name, Where where);
   void meet(unsigned mask, const char* name, void* operand, void (*all)(const Meeting&),
             Where where);
@@ -97,6 +101,7 @@ class Block {
     const char* name = nullptr;  // of what it waits for
     Where where;
     unsigned mask = 0;
+    AsyncCopies copies;
   };
   struct Warp {
     unsigned lanes = 0;  // that the block has

@@ -275,6 +275,14 @@ unsigned thread_number() { return block_here("thread_number").thread_number(); }
 unsigned lane() { return thread_number() % kLanes; }
 void pause(Where where) { block_here("__nanosleep").pause(where); }
 
+void async_copy(void* shared, const void* global, std::size_t bytes, std::size_t zeros) {
+  block_here("cp.async")
+      .async_copies()
+      .issue(shared, global, bytes, zeros, __builtin_return_address(0));
+}
+void async_commit() { block_here("cp.async").async_copies().commit(); }
+void async_wait(std::size_t pending) { block_here("cp.async").async_copies().wait(pending); }
+
 void fail(const char* name, Where where, const std::string& what) {
   const Block& block = block_here(name);
   block.fail(block.thread_number(), name, where, what);

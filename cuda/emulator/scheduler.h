@@ -105,6 +105,12 @@ unsigned thread_number();
 /// Lets others run. A kernel that waits for another thread's store must call it (__nanosleep).
 void pause(Where where);
 
+/// Copies from global to shared memory when the caller waits for it, and not before; `zeros` bytes
+/// behind are filled.
+void async_copy(void* shared, const void* global, std::size_t bytes, std::size_t zeros);
+void async_commit();
+void async_wait(std::size_t pending_groups);
+
 /// Throws a KernelError that begins with the block, thread and line of the caller.
 [[noreturn]] void fail(const char* name, Where where, const std::string& what);
 

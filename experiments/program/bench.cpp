@@ -65,14 +65,6 @@ std::vector<std::pair<std::string, int>> ops_of(const std::vector<std::string>& 
   return ops;
 }
 
-void print_list(const std::vector<std::string>& names) {
-  std::vector<std::vector<std::string>> rows;
-  for (const auto& [op, count] : ops_of(names)) {
-    rows.push_back({op, std::to_string(count), computes(op)});
-  }
-  fmt::print("{}", text_table({{"op"}, {"benchmarks", true}, {"computes"}}, rows));
-}
-
 /// Refuses an op that has no benchmark: it must be a name, or the start of some up to a slash.
 void check_op(const std::string& op, const std::vector<std::string>& names) {
   const bool known = std::any_of(names.begin(), names.end(), [&](const std::string& name) {
@@ -85,6 +77,23 @@ void check_op(const std::string& op, const std::vector<std::string>& names) {
   throw ValueError("bench: OP: expected an op with benchmarks, got \"" + op + "\"" +
                    (meant.empty() ? "; " : "; did you mean \"" + meant + "\"? ") +
                    "`chainline bench --list` lists them");
+}
+
+/// A line for each op, or for each benchmark of one.
+void print_list(const std::string& of) {
+  const std::vector<std::string> names = BenchRunner().names();
+  check_op(of, names);
+  if (!of.empty()) {
+    for (const std::string& name : names) {
+      if (name == of || name.starts_with(of + "/")) fmt::print("{}\n", name);
+    }
+    return;
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& [op, count] : ops_of(names)) {
+    rows.push_back({op, std::to_string(count), computes(op)});
+  }
+  fmt::print("{}", text_table({{"op"}, {"benchmarks", true}, {"computes"}}, rows));
 }
 
 BenchResults measure(const Options& options) {
@@ -113,7 +122,7 @@ BenchResults of_op(BenchResults results, const std::string& op, const std::strin
 }
 
 void bench(const Options& options) {
-  if (options.list) return print_list(BenchRunner().names());
+  if (options.list) return print_list(options.op);
   // Read first: a file that is none is said before anything is measured.
   BenchResults before;
   if (!options.compare.empty())
@@ -162,7 +171,7 @@ void add_bench(CLI::App& program) {
                    "Seconds that a repetition takes at least (default 0.05)")
       ->check(number_within(0, 60))
       ->excludes(from);
-  command->add_flag("--list", options->list, "List the ops that have benchmarks");
+  command->add_flag("--list", options->list, "List the ops that have benchmarks, or those of OP");
   command->footer(
       "One thread is measured, and --threads of them (default: all). Exit code 3 when an answer "
       "was "

@@ -166,9 +166,9 @@ void RaceChecker::fence() {
 }
 
 void RaceChecker::copied(void* destination, const void* source, std::size_t bytes,
-                         const void* return_address) {
+                         std::size_t zeros, const void* return_address) {
   access(source, bytes, Access::read, return_address);
-  access(destination, bytes, Access::write, return_address);
+  access(destination, bytes + zeros, Access::write, return_address);
 }
 
 void RaceChecker::allocated(const void* begin, std::size_t bytes) {

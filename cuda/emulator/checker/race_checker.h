@@ -38,7 +38,7 @@ class RaceChecker : public Observer {
   void warp_meets(unsigned warp, unsigned lanes) override { order_.warp_meets(warp, lanes); }
   void atomic(const void* address, std::size_t bytes, const void* return_address) override;
   void fence() override;
-  void copied(void* destination, const void* source, std::size_t bytes,
+  void copied(void* destination, const void* source, std::size_t bytes, std::size_t zeros,
               const void* return_address) override;
   void allocated(const void* begin, std::size_t bytes) override;
   void freed(const void* begin) override;

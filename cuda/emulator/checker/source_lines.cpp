@@ -55,7 +55,10 @@ std::vector<std::string> source_lines(const std::vector<const void*>& return_add
       continue;
     }
     if (found || next == 0 || next > lines.size()) continue;
-    if (line.find("/cuda/emulator/language.h") != std::string::npos || line[0] == '?') continue;
+    const bool word_of_cuda = line.find("/cuda/ptx.cuh:") != std::string::npos ||
+                              (line.find("/cuda/emulator/") != std::string::npos &&
+                               line.find(".h:") != std::string::npos);
+    if (word_of_cuda || line[0] == '?') continue;
     line.resize(std::min(line.find(" (discriminator"), line.size()));
     lines[next - 1] = line.substr(line.rfind('/') + 1);
     found = true;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tests/cuda/emulator/device_array.h"
+#include "tests/cuda/emulator/matrix_products.cu"
 #include "tests/cuda/emulator/planted_faults.cu"
 
 namespace chainline::test {
@@ -201,6 +202,18 @@ TEST_P(RaceChecker, APlainStoreOfWhatIsReadAtomicallyIsReported) {
   const std::string plain = report(&plain_store_of_a_flag<true>);
   expect_parts(plain, {"atomically at planted_faults.cu:"});
   EXPECT_EQ(report(&plain_store_of_a_flag<false>), "");
+}
+
+TEST_P(RaceChecker, AWaitForCopiesThatIsTooShortIsReported) {
+  DeviceArray<__nv_bfloat16> a(Zeros{16 * 64}), b(Zeros{64 * 16});
+  DeviceArray<float> c(Unwritten{16 * 16});
+  const auto report = [&](auto kernel) {
+    return report_of([&] { cuda::launch({1, 32}, kernel, a.data(), b.data(), c.data(), 16, 64); });
+  };
+  expect_parts(report(&multiply_by_instructions<2>),
+               {"unwritten: ", " reads at matrix_products.cu:"});
+  EXPECT_EQ(report(&multiply_by_instructions<1>), "");
+  EXPECT_EQ(report(&multiply_by_fragments<wmma::row_major>), "");
 }
 
 TEST_P(RaceChecker, ALaunchComesAfterTheOnesBefore) {

@@ -105,6 +105,19 @@ TEST_F(BenchProgram, DescribesEveryOpThatHasBenchmarks) {
   EXPECT_GE(ops, 14);
 }
 
+TEST_F(BenchProgram, ListsTheBenchmarksOfAnOp) {
+  const Outcome list = run({"attention/forward", "--list"});
+  EXPECT_EQ(list.code, 0) << list.err;
+  std::istringstream lines(list.out);
+  std::string name;
+  while (std::getline(lines, name)) EXPECT_TRUE(name.starts_with("attention/forward/")) << name;
+  EXPECT_NE(list.out.find("attention/forward/decode_one/threads=1\n"), std::string::npos)
+      << list.out;
+  expect_refusal({"gel", "--list"}, 2,
+                 "bench: OP: expected an op with benchmarks, got \"gel\"; did you mean \"gelu\"? "
+                 "`chainline bench --list` lists them");
+}
+
 TEST_F(BenchProgram, TimesAnOpOnOneThreadAndOnTwoAndWritesWhatGoogleBenchmarkWrites) {
   const Outcome outcome = run({"attention/forward/decode_one", "--threads", "2", "--repetitions",
                                "2", "--min-time", "0.0001", "--out", path("now.json")});
