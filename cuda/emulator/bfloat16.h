@@ -1,5 +1,9 @@
 #pragma once
 
+#ifdef CHAINLINE_TOOLKIT_TYPES
+#include <cuda_bf16.h>
+#else
+
 #include <bit>
 #include <cstdint>
 
@@ -29,3 +33,4 @@ constexpr unsigned short __bfloat16_as_ushort(__nv_bfloat16 x) { return x.bits; 
 constexpr __nv_bfloat16 __ushort_as_bfloat16(unsigned short bits) {
   return std::bit_cast<__nv_bfloat16>(bits);
 }
+#endif

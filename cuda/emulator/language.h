@@ -6,6 +6,9 @@
 // Words that wait take the caller's file and line as hidden arguments, so that reports can say where
 // each thread stands.
 
+#include "cuda/emulator/keywords.h"
+
+// The keywords come first: CUDA's own headers leave alone what is defined already.
 #include <bit>
 #include <concepts>
 #include <cstdint>
@@ -13,32 +16,8 @@
 
 #include "cuda/emulator/atomics.h"
 #include "cuda/emulator/intrinsics.h"
-#include "cuda/emulator/sanitizers.h"
 #include "cuda/emulator/scheduler.h"
 #include "cuda/emulator/vector_types.h"
-
-#define __global__
-#define __device__
-#define __host__
-#define __constant__ static
-#define __forceinline__ inline __attribute__((always_inline))
-#define __launch_bounds__(...)
-#define __align__(n) __attribute__((aligned(n)))
-
-// A block's shared arrays are those of the OS thread that runs it. AddressSanitizer puts no guards
-// around thread-local variables, so under it they are ordinary ones, and one block runs at a time.
-// constinit keeps g++ from guarding arrays of class types against a second initialization; clang
-// does not need it, and refuses it on arrays without an initializer.
-#if defined(__clang__)
-#define CHAINLINE_SHARED static
-#else
-#define CHAINLINE_SHARED constinit static
-#endif
-#if CHAINLINE_ADDRESS_SANITIZER
-#define __shared__ CHAINLINE_SHARED
-#else
-#define __shared__ CHAINLINE_SHARED thread_local
-#endif
 
 inline constexpr int warpSize = 32;
 

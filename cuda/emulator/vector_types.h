@@ -1,7 +1,13 @@
 #pragma once
 
 // CUDA's built-in vector types for machines without the toolkit: the same names, members, sizes and
-// alignments. They stand outside of any namespace because CUDA's do.
+// alignments. They stand outside of any namespace because CUDA's do. toolkit_types_test runs kernels
+// with the toolkit's, to show that the two agree.
+
+#ifdef CHAINLINE_TOOLKIT_TYPES
+#include <vector_functions.h>
+#include <vector_types.h>
+#else
 
 struct uint3 {
   unsigned x, y, z;
@@ -58,3 +64,4 @@ constexpr uint1 make_uint1(unsigned x) { return {x}; }
 constexpr uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
 constexpr uint3 make_uint3(unsigned x, unsigned y, unsigned z) { return {x, y, z}; }
 constexpr uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
+#endif

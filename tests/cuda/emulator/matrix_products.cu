@@ -92,6 +92,7 @@ CHAINLINE_INSTANTIATE(multiply_by_instructions<2>);
 __global__ void copy_in_part(const std::uint8_t* x, std::uint8_t* y) {
   __shared__ __align__(16) std::uint8_t bytes[32 * 16];
   const unsigned t = threadIdx.x;
+  for (unsigned i = 0; i < 16; ++i) bytes[16 * t + i] = 255;
   cuda::ptx::cp_async_16(bytes + 16 * t, x + 16 * t, static_cast<int>(t / 2));
   cuda::ptx::cp_async_commit();
   cuda::ptx::cp_async_wait<0>();

@@ -111,10 +111,11 @@ TEST(MatrixInstructions, RefuseWhatHardwareRefuses) {
 }
 
 TEST(MatrixInstructions, Bfloat16RoundsToNearestEven) {
-  EXPECT_EQ(__float2bfloat16(1.f).bits, 0x3f80);
-  EXPECT_EQ(__float2bfloat16(1 + 0x1p-8f).bits, 0x3f80) << "halfway, to even";
-  EXPECT_EQ(__float2bfloat16(1 + 0x3p-8f).bits, 0x3f82) << "halfway, to even";
-  EXPECT_EQ(__float2bfloat16(1 + 0x1.1p-8f).bits, 0x3f81);
+  const auto bits = [](float x) { return __bfloat16_as_ushort(__float2bfloat16(x)); };
+  EXPECT_EQ(bits(1.f), 0x3f80);
+  EXPECT_EQ(bits(1 + 0x1p-8f), 0x3f80) << "halfway, to even";
+  EXPECT_EQ(bits(1 + 0x3p-8f), 0x3f82) << "halfway, to even";
+  EXPECT_EQ(bits(1 + 0x1.1p-8f), 0x3f81);
   EXPECT_EQ(__bfloat162float(__ushort_as_bfloat16(0xc040)), -3);
 }
 

@@ -76,6 +76,16 @@ __global__ void unwritten_dynamic_shared(const float* x, float* y) {
   y[t] = tile[kThreads - 1 - t];
 }
 
+/// Shared memory of one block is not that of the next, though the next may find it unchanged.
+template <bool kFault>
+__global__ void leftover_of_another_block(const float* x, float* y) {
+  __shared__ float tile[kThreads];
+  const unsigned t = threadIdx.x;
+  if (!kFault || blockIdx.x == 0) tile[t] = x[t];
+  __syncthreads();
+  if (blockIdx.x == gridDim.x - 1) y[t] = tile[t];
+}
+
 // Faults of order.
 
 /// y[t] = x[t + 1], cyclic: the value comes from a thread with a higher index.
@@ -335,6 +345,7 @@ CHAINLINE_BOTH(past_global);
 CHAINLINE_BOTH(misaligned_vector);
 CHAINLINE_BOTH(unwritten_static_shared);
 CHAINLINE_BOTH(unwritten_dynamic_shared);
+CHAINLINE_BOTH(leftover_of_another_block);
 CHAINLINE_BOTH(no_barrier_reads_later);
 CHAINLINE_BOTH(no_barrier_reads_earlier);
 CHAINLINE_BOTH(tile_loop);

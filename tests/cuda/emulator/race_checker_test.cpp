@@ -97,12 +97,12 @@ TEST_P(RaceChecker, UnwrittenSharedMemoryIsReported) {
 }
 
 TEST_P(RaceChecker, WhatAnEarlierBlockWroteIsUnwritten) {
-  DeviceArray<float> x(Zeros{kThreads}), y(Unwritten{kThreads});
-  EXPECT_EQ(report_of_one_block(&unwritten_static_shared<false>), "");
-  expect_parts(report_of([&] {
-                 cuda::launch({3, kThreads}, &unwritten_static_shared<true>, x.data(), y.data());
-               }),
-               {"unwritten: "});
+  const auto report = [](auto kernel) {
+    DeviceArray<float> x(Zeros{kThreads}), y(Unwritten{kThreads});
+    return report_of([&] { cuda::launch({3, kThreads}, kernel, x.data(), y.data()); });
+  };
+  expect_parts(report(&leftover_of_another_block<true>), {"unwritten: block (2,0,0) thread ("});
+  EXPECT_EQ(report(&leftover_of_another_block<false>), "");
 }
 
 TEST_P(RaceChecker, TwoThreadsThatWriteTheSameValueAreReported) {

@@ -49,6 +49,7 @@ __global__ void shuffles(int* out) {
   out[6 * 32 + lane] =
       static_cast<int>(__shfl_sync(kFull, lane * 1000000000000ll, 7) / 1000000000000ll);
   out[7 * 32 + lane] = static_cast<int>(__shfl_sync(kFull, static_cast<float>(lane) + 0.5f, 9) * 2);
+  out[8 * 32 + lane] = __shfl_up_sync(kFull, lane, 3, 8);
 }
 
 __global__ void votes(unsigned* out) {
@@ -132,9 +133,17 @@ __device__ int fused_differs(float a, float b, float c) {
 /// (1 + 2^-12)^2 - (1 + 2^-11) is 2^-24, which only a fused multiply-add keeps.
 __global__ void contraction(int* out, float a, float c) { out[0] = fused_differs(a, a, c); }
 
-__global__ void throws_at(int thread) {
+/// Nobody pauses for ever, but for long nobody does anything else.
+__global__ void pauses_often(int* out) {
+  for (int i = 0; i < 1000; ++i) __nanosleep(10);
+  out[threadIdx.x] = 1;
+}
+
+/// One thread stops the kernel; the others wait for it, and would then write.
+__global__ void stops_in(int thread, int* after) {
   if (static_cast<int>(threadIdx.x) == thread) __trap();
   __syncthreads();
+  after[0] = 1;
 }
 
 }  // namespace chainline::test

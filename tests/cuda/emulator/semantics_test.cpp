@@ -72,7 +72,7 @@ TEST_P(Semantics, DynamicSharedMemoryBeginsAsNan) {
 }
 
 TEST_P(Semantics, ShufflesReadTheLaneThatCudaNames) {
-  DeviceArray<int> out(Unwritten{8 * 32});
+  DeviceArray<int> out(Unwritten{9 * 32});
   cuda::launch({1, 32}, &shuffles, out.data());
   const std::vector<int> v = out.values();
   for (int l = 0; l < 32; ++l) {
@@ -85,6 +85,7 @@ TEST_P(Semantics, ShufflesReadTheLaneThatCudaNames) {
     EXPECT_EQ(row(5), l < 16 ? l : l - 16) << "a later segment can't be read, an earlier one can";
     EXPECT_EQ(row(6), 7);
     EXPECT_EQ(row(7), 19);
+    EXPECT_EQ(row(8), l % 8 < 3 ? l : l - 3);
   }
 }
 
@@ -139,6 +140,12 @@ TEST_P(Semantics, AThreadMayWaitForAnothersStoreIfItPauses) {
   EXPECT_EQ(out.values()[0], 1);
 }
 
+TEST_P(Semantics, AThreadMayPauseForLong) {
+  DeviceArray<int> out(Zeros{32});
+  cuda::launch({1, 32}, &pauses_often, out.data());
+  EXPECT_EQ(out.values(), std::vector<int>(32, 1));
+}
+
 TEST_P(Semantics, ArgumentsAreConvertedAsByACall) {
   DeviceArray<int> out(Unwritten{1});
   cuda::launch({1, 1}, &parameters, out.data(), 3.5, 10, 100.0f);
@@ -161,9 +168,13 @@ std::string message_of(auto f) {
   return "no error";
 }
 
-TEST_P(Semantics, AKernelThatFailsLeavesTheEmulatorUsable) {
+TEST_P(Semantics, AKernelThatFailsStopsAtOnceAndLeavesTheEmulatorUsable) {
   for (int round = 0; round < 3; ++round) {
-    const std::string message = message_of([] { cuda::launch({5, 64}, &throws_at, 40); });
+    DeviceArray<int> after({0});
+    const std::string message = message_of([&] {
+      cuda::launch({5, 64}, &stops_in, 40, after.data());
+    });
+    EXPECT_EQ(after.values()[0], 0);
     EXPECT_NE(message.find("__trap: semantics.cu:"), std::string::npos) << message;
     EXPECT_NE(message.find("thread (40,0,0)"), std::string::npos) << message;
   }
@@ -174,15 +185,15 @@ TEST_P(Semantics, AKernelThatFailsLeavesTheEmulatorUsable) {
 
 TEST(Launch, RefusesWhatNoGpuTakes) {
   EXPECT_EQ(message_of([] {
-              cuda::launch({1, 1025}, &throws_at, 0);
+              cuda::launch({1, 1025}, &stops_in, 0, nullptr);
             }),
             "launch: block: expected at most 1024 threads, 64 of them along z, got (1025,1,1)");
   EXPECT_EQ(message_of([] {
-              cuda::launch({0, 32}, &throws_at, 0);
+              cuda::launch({0, 32}, &stops_in, 0, nullptr);
             }),
             "launch: grid: expected at least one block, got (0,1,1)");
   EXPECT_EQ(message_of([] {
-              cuda::launch({1, 32, 300000}, &throws_at, 0);
+              cuda::launch({1, 32, 300000}, &stops_in, 0, nullptr);
             }),
             "launch: shared_bytes: expected at most 232448, got 300000");
 }
