@@ -21,6 +21,7 @@ struct Offsets {
 
   __device__ void at(std::int64_t i, std::int64_t (&offsets)[N]) const {
     for (int k = 0; k < N; ++k) offsets[k] = 0;
+#pragma unroll 1
     for (int d = rank - 1; d >= 0; --d) {
       const std::int64_t index = d == 0 ? i : i % sizes[d];
       i /= sizes[d];
