@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# gpu_check.sh BUILD OUT.md: everything that a GPU must show, in one run on the machine that has it,
+# from the folder of the project. BUILD is the preset cuda, built here or elsewhere; beyond it this
+# needs a driver and CUDA's compute-sanitizer, no compiler and no network. OUT.md gets the results.
+# Exit code 1 when something fails, 4 when something is missing.
+set -uo pipefail
+build=$1 out=$2
+failures=0
+
+stop() {
+  printf 'gpu-check: %s\n' "$1" >&2
+  exit 4
+}
+[[ -f $build/tests/on_each_device.txt ]] ||
+  stop "$build: expected the preset cuda, built (cmake --preset cuda && cmake --build --preset cuda), got nothing"
+gpu=$(nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>/dev/null | head -1) ||
+  stop "expected an NVIDIA driver, got none (nvidia-smi)"
+[[ -n $gpu ]] || stop "expected an NVIDIA driver, got none (nvidia-smi)"
+sanitizer=$(command -v compute-sanitizer || echo /usr/local/cuda/bin/compute-sanitizer)
+[[ -x $sanitizer ]] || stop "expected compute-sanitizer of the CUDA toolkit, found none"
+mapfile -t tests < "$build/tests/on_each_device.txt"
+
+log=$(mktemp -d) && trap 'rm -rf "$log"' EXIT
+mkdir -p "$(dirname "$out")"
+say() { printf '%s\n' "$1" >> "$log/report.md"; }
+
+# row NAME COMMAND...: runs it, and adds a row of the table: name, verdict, seconds.
+row() {
+  local name=$1 begin=$EPOCHREALTIME verdict
+  shift
+  if "$@" > "$log/${name// /_}.log" 2>&1; then
+    verdict=passed
+    grep -q 'SKIPPED' "$log/${name// /_}.log" && verdict='passed, some skipped'
+  else
+    verdict="**failed**, exit code $?"
+    ((++failures))
+    tail -n 20 "$log/${name// /_}.log" >&2
+  fi
+  say "| $name | $verdict | $(awk "BEGIN {printf \"%.1f\", $EPOCHREALTIME - $begin}") |"
+  printf '%-40s %s\n' "$name" "$verdict"
+}
+
+say "# Measured on ${gpu%%,*}"
+say ""
+say "Driver, memory: ${gpu#*, }. Commit $(git rev-parse --short HEAD 2>/dev/null || echo unknown). Written by \`./run gpu-check\`."
+say ""
+say "## Tests, with the bits of the CPU"
+say ""
+say "| test | | seconds |"
+say "|---|---|---|"
+export CHAINLINE_TEST_DEVICE=cuda
+for test in "${tests[@]}"; do row "$test" "$build/tests/$test"; done
+row device_tensor_test "$build/tests/device_tensor_test"
+# What this GPU's instructions leave in their registers becomes what the emulator is held to.
+row twin_certificate_test env CHAINLINE_WRITE_TWINS=1 "$build/tests/cuda/twin_certificate_test"
+
+say ""
+say "## compute-sanitizer over the tests of the ops"
+say ""
+say "| tool and test | | seconds |"
+say "|---|---|---|"
+for tool in memcheck racecheck initcheck synccheck; do
+  for test in "${tests[@]}"; do
+    [[ -f tests/ops/$test.cpp ]] || continue
+    row "$tool $test" "$sanitizer" --tool "$tool" --error-exitcode 9 "$build/tests/$test"
+  done
+done
+
+say ""
+((failures == 0)) && say "Everything passed." || say "**$failures failed.**"
+mv "$log/report.md" "$out"
+printf 'gpu-check: %s, %d failed\n' "$out" "$failures"
+((failures == 0))
