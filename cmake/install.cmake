@@ -6,9 +6,13 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/chainline)
 
 install(TARGETS chainline_tensor chainline_cuda chainline_autograd chainline_nn EXPORT chainline
         FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/chainline)
-if(chainline_cuda_end STREQUAL "EMULATED")
+if(chainline_cuda_end MATCHES "^(EMULATED|CHECKED)$")
   install(TARGETS chainline_emulator EXPORT chainline)
   set(chainline_cuda_libraries "-lchainline_cuda -lchainline_emulator")
+elseif(chainline_cuda_end STREQUAL "ON")
+  set(chainline_cuda_libraries
+      "-lchainline_cuda -L${CUDAToolkit_LIBRARY_DIR} -lcudart_static -lrt -ldl")
+  set(chainline_cuda_dependency "find_dependency(CUDAToolkit)")
 else()
   set(chainline_cuda_libraries -lchainline_cuda)
 endif()

@@ -4,7 +4,6 @@
 #include "tensor/backend.h"
 
 #include "cuda/stream.h"
-#include "tensor/device.h"
 #include "tensor/error.h"
 
 namespace chainline::cuda {
@@ -49,6 +48,12 @@ class RuntimeBackend final : public Backend {
   const DeviceProperties properties_ = device_properties(0);
 };
 
+RuntimeBackend* first_device() {
+  check<DeviceError>(device_count() > 0, "device: cuda:0: this machine has no CUDA device");
+  install_kernels();
+  return new RuntimeBackend;  // for ever: a static tensor may outlive every other object
+}
+
 }  // namespace
 
 Stream stream() {
@@ -57,12 +62,8 @@ Stream stream() {
 }
 
 Backend& backend(int index) {
-  const Device device{DeviceType::cuda, index};
-  check<DeviceError>(device_count() > 0, "device: ", device, ": this machine has no CUDA device");
-  check<DeviceError>(index == 0, "device: expected cuda:0, the one that is used, got ", device);
-  install_kernels();
-  // Never destroyed: a tensor with static storage duration may outlive every other object.
-  static RuntimeBackend* const only = new RuntimeBackend;
+  check<DeviceError>(index == 0, "device: expected cuda:0, the one that is used, got cuda:", index);
+  static RuntimeBackend* const only = first_device();
   return *only;
 }
 

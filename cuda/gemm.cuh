@@ -45,6 +45,9 @@ struct Product {
   }
 };
 
+// Unnamed, so that AddressSanitizer guards the shared tiles (docs/cuda-emulator.md).
+namespace {
+
 template <class T>
 __global__ void plain_gemm(std::int64_t count, Product<T> p, Offsets<2> starts) {
   const std::int64_t size = p.M * p.N;
@@ -96,6 +99,8 @@ __global__ void tiled_gemm(Product<T> p, Offsets<2> starts, std::int64_t tiles_b
     if (i < p.M && j < p.N) p.finish(i, j, acc, p.c + product * p.M * p.N);
   }
 }
+
+}  // namespace
 
 /// starts says where each product's A and B begin.
 template <class T>

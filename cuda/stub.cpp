@@ -11,7 +11,7 @@ int device_count() { return 0; }
 Backend& backend(int index) {
   std::ostringstream sentence;
   sentence << "device: " << Device{DeviceType::cuda, index} << ": no CUDA in this build"
-           << "; configure it with CHAINLINE_CUDA=EMULATED";
+           << "; configure it with CHAINLINE_CUDA=ON or EMULATED";
   throw DeviceError(sentence.str());
 }
 

@@ -25,7 +25,14 @@ using test::message_of;
 
 constexpr Device kCuda{DeviceType::cuda, 0};
 
-TEST(DeviceTensor, GoesThereAndBackBitForBit) {
+class DeviceTensor : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (cuda::device_count() == 0) GTEST_SKIP() << "this machine has no CUDA device";
+  }
+};
+
+TEST_F(DeviceTensor, GoesThereAndBackBitForBit) {
   for (const DType dtype : {DType::f32, DType::f64, DType::bf16, DType::i64, DType::u8}) {
     const Tensor x = test::randint({5, 7}, 0, 100, 1).to(dtype);
     const Tensor there = x.to(kCuda);
@@ -41,7 +48,7 @@ TEST(DeviceTensor, GoesThereAndBackBitForBit) {
   EXPECT_EQ(Tensor::zeros({0, 3}, DType::f32).to(kCuda).to(kCpu).numel(), 0);
 }
 
-TEST(DeviceTensor, IsMadeThere) {
+TEST_F(DeviceTensor, IsMadeThere) {
   EXPECT_EQ(Tensor::zeros({3}, DType::f32, kCuda).to_vector<float>(), (std::vector<float>(3)));
   EXPECT_EQ(Tensor::full({2}, 0.1, DType::f32, kCuda).to_vector<float>(),
             (std::vector<float>{0.1f, 0.1f}));
@@ -51,7 +58,7 @@ TEST(DeviceTensor, IsMadeThere) {
   EXPECT_EQ(Tensor::full({}, 7, DType::i64, kCuda).item<std::int64_t>(), 7);
 }
 
-TEST(DeviceTensor, StaysThereThroughAnOp) {
+TEST_F(DeviceTensor, StaysThereThroughAnOp) {
   const std::uint64_t on_cpu = kernel_calls(DeviceType::cpu);
   const std::uint64_t on_cuda = kernel_calls(DeviceType::cuda);
   const Tensor x = Tensor::from<float>({1, 2, 3, 4}, {2, 2}, kCuda);
@@ -62,7 +69,7 @@ TEST(DeviceTensor, StaysThereThroughAnOp) {
   EXPECT_EQ(kernel_calls(DeviceType::cuda), on_cuda + 1);
 }
 
-TEST(DeviceTensor, IsNotReadByTheHost) {
+TEST_F(DeviceTensor, IsNotReadByTheHost) {
   Tensor x = Tensor::zeros({2}, DType::f32, kCuda), y = Tensor::zeros({2}, DType::f32);
   const char* const sentence =
       "tensor: expected one on the CPU, got one on cuda:0; copy it with to()";
@@ -72,7 +79,7 @@ TEST(DeviceTensor, IsNotReadByTheHost) {
             "tensor: expected one on a device for its kernels, got one on cpu; copy it with to()");
 }
 
-TEST(DeviceTensor, DoesNotMeetOneOfAnotherDevice) {
+TEST_F(DeviceTensor, DoesNotMeetOneOfAnotherDevice) {
   const Tensor x = Tensor::zeros({2}, DType::f32, kCuda), y = Tensor::zeros({2}, DType::f32);
   EXPECT_EQ(message_of<DeviceError>([&] { ops::add(x, y); }),
             "add: b: expected device cuda:0, got cpu");
@@ -90,28 +97,28 @@ TEST(DeviceTensor, DoesNotMeetOneOfAnotherDevice) {
             "embedding: ids: expected device cuda:0, got cpu");
 }
 
-TEST(DeviceTensor, NamesTheFirstIndexThatIsNone) {
+TEST_F(DeviceTensor, NamesTheFirstIndexThatIsNone) {
   const Tensor table = Tensor::zeros({3, 2}, DType::f32, kCuda);
   const Tensor ids = Tensor::from<std::int64_t>({0, 2, 5, -1}, {2, 2}, kCuda);
   EXPECT_EQ(message_of<ValueError>([&] { ops::embedding(table, ids); }),
             "embedding: ids: expected values in [0, 3), got 5 at position (1, 0)");
 }
 
-TEST(DeviceTensor, IsRefusedOnADeviceThatIsNotThere) {
+TEST_F(DeviceTensor, IsRefusedOnADeviceThatIsNotThere) {
   EXPECT_EQ(message_of<DeviceError>([] {
               Tensor::zeros({2}, DType::f32, {DeviceType::cuda, 5});
             }),
             "device: expected cuda:0, the one that is used, got cuda:5");
 }
 
-TEST(DeviceTensor, IsPrintedAndWrittenFromWhereItIs) {
+TEST_F(DeviceTensor, IsPrintedAndWrittenFromWhereItIs) {
   const Tensor x = Tensor::from<float>({1, 2.5}, {2}), there = x.to(kCuda);
   EXPECT_EQ(to_string(there), "[1.0000, 2.5000]\nf32 (2) on cuda:0");
   EXPECT_EQ(npy_bytes(there), npy_bytes(x));
   EXPECT_EQ(safetensors_bytes({{{"x", there}}, {}}), safetensors_bytes({{{"x", x}}, {}}));
 }
 
-TEST(DeviceTensor, TakesItsMemoryFromACacheOfItsDevice) {
+TEST_F(DeviceTensor, TakesItsMemoryFromACacheOfItsDevice) {
   release_cached_memory();
   const MemoryUse before = memory_use(kCuda), host = memory_use();
   const std::uint64_t asked = system_allocations(kCuda);
@@ -127,7 +134,7 @@ TEST(DeviceTensor, TakesItsMemoryFromACacheOfItsDevice) {
   EXPECT_EQ(memory_use(kCuda).cached, 0u);
 }
 
-TEST(DeviceTensor, ThatDoesNotFitIsAnErrorAndLeavesNothingBehind) {
+TEST_F(DeviceTensor, ThatDoesNotFitIsAnErrorAndLeavesNothingBehind) {
   const std::size_t before = memory_use(kCuda).in_use;
   const auto bytes = static_cast<std::int64_t>(cuda::backend(0).memory_bytes());
   EXPECT_THROW(Tensor::empty({bytes, 2}, DType::u8, kCuda), DeviceError);

@@ -13,7 +13,7 @@ constexpr Device kCuda{DeviceType::cuda, 0};
 TEST(Stub, HasNoDeviceAndSaysSo) {
   EXPECT_EQ(cuda::device_count(), 0);
   const char* const sentence =
-      "device: cuda:0: no CUDA in this build; configure it with CHAINLINE_CUDA=EMULATED";
+      "device: cuda:0: no CUDA in this build; configure it with CHAINLINE_CUDA=ON or EMULATED";
   EXPECT_EQ(test::message_of<DeviceError>([] { cuda::backend(0); }), sentence);
   EXPECT_EQ(test::message_of<DeviceError>([] { Tensor::zeros({2}, DType::f32, kCuda); }), sentence);
   EXPECT_EQ(test::message_of<DeviceError>([] { Tensor::zeros({2}, DType::f32).to(kCuda); }),

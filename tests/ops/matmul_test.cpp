@@ -39,6 +39,15 @@ TEST(Matmul, MultipliesAKnownPair) {
   EXPECT_EQ(ops::matmul(a, b).to_vector<float>(), (std::vector<float>{31, 302, 64, 605}));
 }
 
+// What is too small for f32 leaves a zero with its sign, and a further 0 * 0 would take the sign away:
+// a kernel may not go on beyond the last k.
+TEST(Matmul, EndsItsChainsWithTheLastProduct) {
+  Tensor a = test::zeros({20, 17}, DType::f32), b = test::zeros({17, 20}, DType::f32);
+  a.narrow(1, 16, 1).fill(-1e-30);
+  b.narrow(0, 16, 1).fill(1e-30);
+  EXPECT_TRUE(same_bits(ops::matmul(a, b), test::full({20, 20}, -0.0, DType::f32)));
+}
+
 TEST(Matmul, IsAChainOfFmaBitForBit) {
   for (const Shape& s : {Shape{1, 1, 1}, Shape{7, 11, 13}, Shape{65, 300, 33}}) {
     const Tensor a = randn({s[0], s[1]}, 1), b = randn({s[1], s[2]}, 2);

@@ -1,0 +1,16 @@
+# Every kernel file compiles with nvcc without a warning, where there is one: the target and the
+# test nvcc_compiles. Nothing of it runs or is linked, so neither a GPU nor its driver is needed.
+if(NOT CHAINLINE_NVCC OR CMAKE_CROSSCOMPILING OR CHAINLINE_SANITIZE)
+  return()
+endif()
+file(GLOB_RECURSE kernels CONFIGURE_DEPENDS tests/cuda/*.cu)
+if(NOT chainline_cuda_end STREQUAL "ON")  # else they are part of chainline_cuda
+  file(GLOB_RECURSE more CONFIGURE_DEPENDS cuda/*.cu)
+  list(APPEND kernels ${more})
+endif()
+chainline_nvcc_objects(objects ${kernels})
+add_custom_target(nvcc_compiles DEPENDS ${objects})
+add_dependencies(nvcc_compiles chainline_cuda)
+add_test(NAME nvcc_compiles
+         COMMAND ${CMAKE_COMMAND} --build ${PROJECT_BINARY_DIR} --target nvcc_compiles)
+set_tests_properties(nvcc_compiles PROPERTIES PROCESSORS 2)
