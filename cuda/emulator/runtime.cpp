@@ -9,9 +9,15 @@
 #include <thread>
 
 #include "cuda/emulator/memory.h"
+#include "cuda/emulator/memory_guard.h"
 #include "cuda/emulator/observer.h"
+#include "cuda/emulator/sanitizers.h"
 #include "cuda/emulator/scheduler.h"
 #include "tensor/error.h"
+
+#if CHAINLINE_ADDRESS_SANITIZER
+#include <sanitizer/asan_interface.h>
+#endif
 
 // What the toolkit only declares, the emulator defines: streams have nothing to hold, as each work
 // is done when it is asked for.
@@ -26,6 +32,17 @@ namespace {
 
 constexpr std::align_val_t kAlignment{256};
 
+void guard([[maybe_unused]] const std::byte* memory, [[maybe_unused]] std::size_t bytes,
+           [[maybe_unused]] bool on) {
+#if CHAINLINE_ADDRESS_SANITIZER
+  if (on) {
+    __asan_poison_memory_region(memory, bytes);
+  } else {
+    __asan_unpoison_memory_region(memory, bytes);
+  }
+#endif
+}
+
 /// Each allocation has exactly the bytes that were asked for, so that AddressSanitizer sees the
 /// first one behind it.
 class DeviceMemory {
@@ -38,6 +55,7 @@ class DeviceMemory {
     std::memset(memory, 0xff, bytes);
     allocations_[memory] = bytes;
     used_ += bytes;
+    guard(memory, bytes, users_ == 0);
     if (Observer* o = observer()) o->allocated(memory, bytes);
     return memory;
   }
@@ -48,9 +66,18 @@ class DeviceMemory {
     check<DeviceError>(found != allocations_.end(),
                        "device_free: expected what device_malloc returned, got another pointer");
     used_ -= found->second;
+    guard(found->first, found->second, false);
     allocations_.erase(found);
     if (Observer* o = observer()) o->freed(memory);
     ::operator delete(memory, kAlignment);
+  }
+
+  void use(int more) {
+    const std::unique_lock lock(mutex_);
+    const bool guarded = users_ == 0;
+    users_ += more;
+    if (guarded == (users_ == 0)) return;
+    for (const auto& [memory, bytes] : allocations_) guard(memory, bytes, users_ == 0);
   }
 
   Allocation find(const void* address) const {
@@ -67,6 +94,7 @@ class DeviceMemory {
   mutable std::shared_mutex mutex_;
   std::map<const std::byte*, std::size_t> allocations_;
   std::size_t used_ = 0;
+  int users_ = 0;
 };
 
 DeviceMemory& device_memory() {
@@ -89,6 +117,14 @@ void expect_device_memory(const void* memory, std::size_t bytes, const char* fun
 }  // namespace
 
 Allocation find_allocation(const void* address) { return device_memory().find(address); }
+
+#if CHAINLINE_ADDRESS_SANITIZER
+DeviceMemoryInUse::DeviceMemoryInUse() { device_memory().use(1); }
+DeviceMemoryInUse::~DeviceMemoryInUse() { device_memory().use(-1); }
+#else
+DeviceMemoryInUse::DeviceMemoryInUse() = default;
+DeviceMemoryInUse::~DeviceMemoryInUse() = default;
+#endif
 
 }  // namespace chainline::emulator
 
@@ -125,11 +161,13 @@ void device_memcpy(void* destination, const void* source, std::size_t bytes, Cop
   if (direction != Copy::to_device) {
     expect_device_memory(source, bytes, "device_memcpy", "source");
   }
+  const emulator::DeviceMemoryInUse use;
   if (bytes > 0) std::memmove(destination, source, bytes);
 }
 
 void device_memset(void* memory, int byte, std::size_t bytes, Stream) {
   expect_device_memory(memory, bytes, "device_memset", "memory");
+  const emulator::DeviceMemoryInUse use;
   if (bytes > 0) std::memset(memory, byte, bytes);
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "cuda/emulator/block.h"
+#include "cuda/emulator/memory_guard.h"
 #include "cuda/emulator/observer.h"
 #include "cuda/emulator/sanitizers.h"
 
@@ -179,6 +180,7 @@ void run_grid(const Grid& grid, void (*kernel)(const void*), const void* argumen
   static std::mutex mutex;
   std::unique_lock lock(mutex, std::defer_lock);
   if (one_block_at_a_time()) lock.lock();
+  const DeviceMemoryInUse use;
   if (the_observer != nullptr) the_observer->grid_begins(grid);
   Run(grid, kernel, arguments)
       .run(one_block_at_a_time() ? 1 : static_cast<std::uint64_t>(settings().workers));

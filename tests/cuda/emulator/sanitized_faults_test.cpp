@@ -58,6 +58,15 @@ TEST(SanitizedFaults, MemoryOfTheDeviceThatWasFreedIsReported) {
   EXPECT_DEATH(*gone = 1, "AddressSanitizer: heap-use-after-free");
 }
 
+TEST(SanitizedFaults, AHostThatReachesForMemoryOfTheDeviceIsReported) {
+  DeviceArray<float> y(Unwritten{kThreads});
+  volatile float* p = y.data();
+  EXPECT_DEATH(*p = 1, "AddressSanitizer: use-after-poison");
+  cuda::launch({1, kThreads}, &index_past_static_shared<false>, y.data());
+  EXPECT_DEATH(*p = 1, "AddressSanitizer: use-after-poison") << "after a launch too";
+  EXPECT_EQ(y.values()[0], kThreads - 1) << "a copy may";
+}
+
 // The sanitizers follow the switches between stacks: what is right stays silent, also when a kernel
 // is left by an exception.
 TEST(SanitizedFaults, CleanKernelsAreNotReported) {
