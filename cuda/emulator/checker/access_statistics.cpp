@@ -43,9 +43,7 @@ AccessStatistics::~AccessStatistics() { race_checker().set_statistics(nullptr); 
 
 void AccessStatistics::record(const void* return_address, Memory memory, Access kind,
                               unsigned thread, const void* address, std::size_t bytes) {
-  Site& site = sites_[return_address];
-  site.memory = memory;
-  site.kind = kind;
+  Site& site = sites_[{return_address, memory, kind}];
   if (site.executions.empty()) {
     site.executions.resize(kMaxThreads);
     site.by_warp.resize(kMaxThreads / kLanes);
@@ -61,11 +59,11 @@ void AccessStatistics::record(const void* return_address, Memory memory, Access 
 
 void AccessStatistics::block_ends() {
   std::vector<std::uintptr_t> addresses;
-  for (auto& [address, site] : sites_) {
+  for (auto& [key, site] : sites_) {
+    const bool shared = std::get<Memory>(key) == Memory::shared;
     for (std::vector<WarpAccess>& accesses : site.by_warp) {
       for (const WarpAccess& access : accesses) {
         ++site.warp_accesses;
-        const bool shared = site.memory == Memory::shared;
         const unsigned group = !shared || access.bytes <= 4 ? kLanes
                                : access.bytes <= 8          ? kLanes / 2
                                                             : kLanes / 4;
@@ -90,15 +88,15 @@ void AccessStatistics::block_ends() {
 std::vector<LineStatistics> AccessStatistics::lines() {
   block_ends();
   std::vector<const void*> addresses;
-  for (const auto& [address, site] : sites_) addresses.push_back(address);
+  for (const auto& [key, site] : sites_) addresses.push_back(std::get<0>(key));
   const std::vector<std::string> texts = source_lines(addresses);
   struct Sum {
     std::uint64_t warp_accesses = 0, units = 0, ideal = 0;
   };
   std::map<std::tuple<std::string, Memory, Access>, Sum> sums;  // a line may have many instructions
-  for (std::size_t i = 0; i < addresses.size(); ++i) {
-    const Site& site = sites_[addresses[i]];
-    Sum& sum = sums[{texts[i], site.memory, site.kind}];
+  auto text = texts.begin();
+  for (const auto& [key, site] : sites_) {
+    Sum& sum = sums[{*text++, std::get<Memory>(key), std::get<Access>(key)}];
     sum.warp_accesses += site.warp_accesses;
     sum.units += site.units;
     sum.ideal += site.ideal;

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <unordered_map>
+#include <tuple>
 #include <vector>
 
 #include "cuda/emulator/checker/race_checker.h"
@@ -53,13 +53,12 @@ class AccessStatistics {
     std::uint8_t bytes = 0;
   };
   struct Site {
-    Memory memory = Memory::other;
-    Access kind = Access::read;
     std::vector<std::uint32_t> executions;         // by thread of the running block
     std::vector<std::vector<WarpAccess>> by_warp;  // of the running block
     std::uint64_t warp_accesses = 0, units = 0, ideal = 0;
   };
-  std::unordered_map<const void*, Site> sites_;
+  /// An instruction that copies has a site for what it reads and one for what it writes.
+  std::map<std::tuple<const void*, Memory, Access>, Site> sites_;
 };
 
 }  // namespace chainline::emulator
