@@ -43,7 +43,7 @@ void linear_backward_weight(const Tensor& grad_y, const Tensor& x, Tensor& total
                        .N = K,
                        .length = rows,
                        .chains = samples,
-                       .adds = true,
+                       .mode = GemmMode::add,
                        .a = {grad_y.device_data<T>(), 1, N},
                        .b = {x.device_data<T>(), K, 1},
                        .c = total.mutable_device_data<T>()};
