@@ -17,13 +17,15 @@
 namespace chainline::cuda {
 
 /// One stage of an operand in shared memory: kSide rows of A or columns of B, by kDepth ks.
-template <class T, bool kAlongK>
+template <class T, bool kAlongK, int kSide = RegisterTile<T>::kSide,
+          int kDepth = RegisterTile<T>::kDepth>
 struct OperandTile {
-  using Tile = RegisterTile<T>;
-  static constexpr int kAcross = Tile::kAcross, kEach = Tile::kEach;
+  static constexpr int kAcross = RegisterTile<T>::kAcross;
   static constexpr int kVector = 16 / static_cast<int>(sizeof(T));
-  static constexpr int kRows = kAlongK ? Tile::kSide : Tile::kDepth;
-  static constexpr int kInRow = (kAlongK ? Tile::kDepth : Tile::kSide) / kVector;
+  static constexpr int kRows = kAlongK ? kSide : kDepth;
+  static constexpr int kInRow = (kAlongK ? kDepth : kSide) / kVector;
+  // Tensor cores (step 5) read eight rows at once in either layout.
+  static constexpr bool kExchanges = kAlongK || sizeof(T) == 2;
 
   struct alignas(16) Vector {
     T x[kVector];
@@ -32,7 +34,8 @@ struct OperandTile {
 
   /// Where vector v of row r stands. Eight vectors are all banks.
   static __device__ int exchanged(int r, int v) {
-    return kAlongK ? v ^ (r / (8 / (kInRow < 8 ? kInRow : 8)) % kInRow) : v;
+    constexpr int kPlaces = kInRow < 8 ? kInRow : 8;
+    return kExchanges ? v ^ (r / (8 / kPlaces) % kPlaces) : v;
   }
 
   /// The j-th side of thread t.

@@ -7,10 +7,12 @@
 #include <string>
 
 #include "cuda/emulator/checker/access_statistics.h"
+#include "cuda/gemm/fragments.cuh"
 #include "cuda/gemm/pipelined.cuh"
 #include "cuda/gemm/plain.cuh"
 #include "cuda/gemm/register_tile.cuh"
 #include "cuda/gemm/shared_tile.cuh"
+#include "cuda/gemm/tensor_core.cuh"
 #include "tests/cuda/gemm/products.h"
 
 namespace chainline::test {
@@ -134,6 +136,52 @@ TEST(GemmCosts, NoStepHasARace) {
         const Results<float> results =
             run_both<float>(step, {131, 37, 35, 2}, layout, layout, GemmMode::add);
         EXPECT_EQ(results.device, results.cpu) << step.name;
+      }
+    }
+  }
+  emulator::set_settings({});
+}
+
+// Their operands are exchanged so that ldmatrix, which reads eight rows of 16 bytes at a time, never
+// finds two words in a bank.
+template <bool kAlongK>
+void expect_eight_rows_in_all_banks() {
+  using Tile = cuda::OperandTile<__nv_bfloat16, kAlongK, cuda::kCoreSide, cuda::kCoreDepth>;
+  for (int first = 0; first < Tile::kRows; first += 8) {
+    for (int v = 0; v < Tile::kInRow; ++v) {
+      unsigned places = 0;
+      for (int r = first; r < first + 8; ++r) {
+        places |= 1u << (r * Tile::kInRow + Tile::exchanged(r, v)) % 8;
+      }
+      EXPECT_EQ(places, 0xffu) << "rows from " << first << ", vector " << v;
+    }
+  }
+}
+
+TEST(GemmCosts, LdmatrixFindsEightRowsInAllBanks) {
+  expect_eight_rows_in_all_banks<true>();
+  expect_eight_rows_in_all_banks<false>();
+}
+
+TEST(GemmCosts, NoStepOnTensorCoresHasARace) {
+  constexpr std::int64_t M = 131, N = 72, K = 40;
+  const DeviceArray<__nv_bfloat16> a(Zeros{M * K}), b(Zeros{K * N});
+  const DeviceArray<float> c(Zeros{M * N});
+  for (const auto order : {emulator::Order::index, emulator::Order::reverse}) {
+    emulator::set_settings({.order = order});
+    for (const bool turned : {false, true}) {
+      const auto right = turned ? cuda::Matrix<__nv_bfloat16>{b.data(), 1, K}
+                                : cuda::Matrix<__nv_bfloat16>{b.data(), N, 1};
+      for (const auto run : {&cuda::run_fragment_gemm<>, &cuda::run_tensor_core_gemm<>}) {
+        EXPECT_NO_THROW(run({.M = M,
+                             .N = N,
+                             .length = K / 2,
+                             .chains = 2,
+                             .mode = GemmMode::add,
+                             .a = {a.data(), K, 1},
+                             .b = right,
+                             .c = c.data()},
+                            1, {}, nullptr));
       }
     }
   }
