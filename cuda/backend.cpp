@@ -49,7 +49,8 @@ class RuntimeBackend final : public Backend {
 };
 
 RuntimeBackend* first_device() {
-  check<DeviceError>(device_count() > 0, "device: cuda:0: this machine has no CUDA device");
+  const std::string obstacle = device_obstacle();
+  check<DeviceError>(obstacle.empty(), "device: cuda:0: ", obstacle);
   install_kernels();
   return new RuntimeBackend;  // for ever: a static tensor may outlive every other object
 }

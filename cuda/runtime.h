@@ -26,12 +26,21 @@ struct DeviceProperties {
 
 /// How many devices there are; none is no error.
 int device_count();
+/// Why device 0 can't be used: no driver or too old a one, no GPU or too old a one. Empty when it can.
+std::string device_obstacle();
 DeviceProperties device_properties(int device);
 /// The device that calls of this OS thread go to; at first 0.
 void set_device(int device);
 
 /// Aligned to 256 bytes; nullptr for no bytes. What it holds is arbitrary: the emulator writes NaNs.
+///
+/// Errors   DeviceError in the words of out_of_memory() when there is no room for it
 void* device_malloc(std::size_t bytes);
+/// "device: out of memory: expected 4096 bytes, got 1024 free of 80000000000"
+inline std::string out_of_memory(std::size_t bytes, std::size_t free, std::size_t all) {
+  return "device: out of memory: expected " + std::to_string(bytes) + " bytes, got " +
+         std::to_string(free) + " free of " + std::to_string(all);
+}
 /// Waits for the work that may use it. nullptr is allowed.
 void device_free(void* memory);
 

@@ -1,5 +1,6 @@
 #include "cuda/runtime.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <map>
@@ -49,8 +50,8 @@ class DeviceMemory {
  public:
   void* allocate(std::size_t bytes) {
     const std::unique_lock lock(mutex_);
-    check<DeviceError>(bytes <= settings().memory_bytes - used_, "device_malloc: expected at most ",
-                       settings().memory_bytes - used_, " bytes of free memory, got ", bytes);
+    const std::size_t all = settings().memory_bytes, free = all - std::min(all, used_);
+    if (bytes > free) throw DeviceError(cuda::out_of_memory(bytes, free, all));
     auto* memory = static_cast<std::byte*>(::operator new(bytes, kAlignment));
     std::memset(memory, 0xff, bytes);
     allocations_[memory] = bytes;
@@ -134,6 +135,7 @@ using emulator::device_memory;
 using emulator::expect_device_memory;
 
 int device_count() { return 1; }
+std::string device_obstacle() { return ""; }
 
 DeviceProperties device_properties(int device) {
   check<DeviceError>(device == 0, "device_properties: device: expected 0, got ", device);

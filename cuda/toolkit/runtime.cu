@@ -24,6 +24,25 @@ int device_count() {
   return count;
 }
 
+std::string device_obstacle() {
+  constexpr int kOldestMajor = 8;  // bf16 on tensor cores, cp.async
+  int driver = 0;
+  expect_success(cudaDriverGetVersion(&driver), "device_obstacle");
+  if (driver < CUDART_VERSION / 1000 * 1000) {
+    const auto version = [](int v) {
+      return std::to_string(v / 1000) + "." + std::to_string(v % 1000 / 10);
+    };
+    return "expected a driver for CUDA " + version(CUDART_VERSION / 1000 * 1000) +
+           " or later, got " + (driver == 0 ? "none" : "one for CUDA " + version(driver));
+  }
+  if (device_count() == 0) return "this machine has no CUDA device";
+  const DeviceProperties p = device_properties(0);
+  if (p.major >= kOldestMajor) return "";
+  return "expected a GPU of compute capability " + std::to_string(kOldestMajor) +
+         ".0 or later, got " + p.name + " of " + std::to_string(p.major) + "." +
+         std::to_string(p.minor);
+}
+
 DeviceProperties device_properties(int device) {
   cudaDeviceProp p{};
   expect_success(cudaGetDeviceProperties(&p, device), "device_properties");
@@ -34,7 +53,15 @@ void set_device(int device) { expect_success(cudaSetDevice(device), "set_device"
 
 void* device_malloc(std::size_t bytes) {
   void* memory = nullptr;
-  if (bytes > 0) expect_success(cudaMalloc(&memory, bytes), "device_malloc");
+  if (bytes == 0) return memory;
+  const cudaError_t error = cudaMalloc(&memory, bytes);
+  if (error == cudaErrorMemoryAllocation) {
+    cudaGetLastError();  // or the next launch would report it
+    std::size_t free = 0, all = 0;
+    expect_success(cudaMemGetInfo(&free, &all), "device_malloc");
+    throw DeviceError(out_of_memory(bytes, free, all));
+  }
+  expect_success(error, "device_malloc");
   return memory;
 }
 
