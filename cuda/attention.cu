@@ -2,11 +2,12 @@
 // workspace, a thread makes each chain and a warp each row's sum. A hidden key is left out of every
 // chain, so it leaves no trace, not even 0 * NaN or the sign of a zero.
 
+#include "tensor/ops/attention.h"
+
 #include <cmath>
 
 #include "cuda/row_sum.cuh"
 #include "tensor/math.h"
-#include "tensor/ops/attention.h"
 
 namespace chainline::cuda {
 namespace {

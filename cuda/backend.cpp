@@ -16,6 +16,8 @@ class RuntimeBackend final : public Backend {
   }
   std::size_t memory_bytes() const override { return properties_.memory_bytes; }
 
+  bool wants_exact_blocks() const override { return properties_.emulated; }
+
   std::byte* allocate(std::size_t bytes) override {
     return static_cast<std::byte*>(device_malloc(bytes));
   }

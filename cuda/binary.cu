@@ -1,9 +1,10 @@
 // A thread for each element; the operation is a type, so that each has a kernel of its own.
 
+#include "tensor/ops/binary.h"
+
 #include <type_traits>
 
 #include "cuda/elementwise.cuh"
-#include "tensor/ops/binary.h"
 
 namespace chainline::cuda {
 namespace {

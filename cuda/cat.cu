@@ -1,8 +1,9 @@
 // A thread for each element that is written. Seen from dimension dim, a dense tensor is `outer`
 // blocks: everything from dim on is one block (tensor/ops/cat.cpp).
 
-#include "cuda/grid.cuh"
 #include "tensor/ops/cat.h"
+
+#include "cuda/grid.cuh"
 
 namespace chainline::cuda {
 namespace {

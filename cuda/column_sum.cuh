@@ -30,6 +30,14 @@ __global__ void add_samples(std::int64_t samples, std::int64_t C, const T* sums,
   }
 }
 
+/// The term of a parameter that is added to every row: the row's own gradient.
+template <class T>
+struct ItsGradient {
+  const T* grad_y;
+  std::int64_t C;
+  __device__ T operator()(std::int64_t r, std::int64_t c) const { return grad_y[r * C + c]; }
+};
+
 /// Adds the columns of term(r, c), where r counts the rows of a tensor of shape x, (B, ..., C), to
 /// total: (C), or (B, C) per sample. Term is a struct whose operator() runs on the device.
 ///

@@ -1,11 +1,12 @@
 // A thread for each element; the question is a type, so that each has a kernel of its own.
 
+#include "tensor/ops/compare.h"
+
 #include <type_traits>
 
 #include "cuda/constants.cuh"
 #include "cuda/elementwise.cuh"
 #include "tensor/math_parts.h"
-#include "tensor/ops/compare.h"
 
 namespace chainline::cuda {
 namespace {

@@ -1,8 +1,9 @@
 // A thread for each element.
 
+#include "tensor/ops/copy.h"
+
 #include "cuda/elementwise.cuh"
 #include "tensor/convert.h"
-#include "tensor/ops/copy.h"
 
 namespace chainline::cuda {
 namespace {

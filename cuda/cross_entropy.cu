@@ -1,10 +1,11 @@
 // A warp for each token: its lanes are the lanes of rule 3. The softmax is stored nowhere. The
 // formulas are those of tensor/ops/cross_entropy.cpp.
 
+#include "tensor/ops/cross_entropy.h"
+
 #include "cuda/first.cuh"
 #include "cuda/row_sum.cuh"
 #include "tensor/math.h"
-#include "tensor/ops/cross_entropy.h"
 #include "tensor/ops/target_refusals.h"
 
 namespace chainline::cuda {

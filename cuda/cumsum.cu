@@ -1,8 +1,9 @@
 // A thread for each column, since a chain is no work for two.
 
+#include "tensor/ops/cumsum.h"
+
 #include "cuda/grid.cuh"
 #include "tensor/ops/along.h"
-#include "tensor/ops/cumsum.h"
 
 namespace chainline::cuda {
 namespace {

@@ -1,9 +1,10 @@
 // A thread for each element, which draws its own word.
 
+#include "tensor/ops/dropout.h"
+
 #include <vector>
 
 #include "cuda/grid.cuh"
-#include "tensor/ops/dropout.h"
 
 namespace chainline::cuda {
 namespace {

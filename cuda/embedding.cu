@@ -2,9 +2,10 @@
 // and a thread for each run of equal ids and each column adds them in ascending position. The place
 // of a token in that order is counted: whole numbers, and quadratic in the tokens of a batch.
 
+#include "tensor/ops/embedding.h"
+
 #include "cuda/grid.cuh"
 #include "cuda/indices.cuh"
-#include "tensor/ops/embedding.h"
 
 namespace chainline::cuda {
 namespace {

@@ -1,9 +1,10 @@
 // A thread for each result, which walks down the dimension.
 
+#include "tensor/ops/extremum.h"
+
 #include "cuda/constants.cuh"
 #include "cuda/grid.cuh"
 #include "tensor/ops/along.h"
-#include "tensor/ops/extremum.h"
 
 namespace chainline::cuda {
 namespace {

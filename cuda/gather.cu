@@ -1,9 +1,10 @@
 // What is picked has a thread for each element. What is added to has a thread for each line along
 // dim, or for each column of a sample, which adds in ascending position: no other thread adds there.
 
+#include "tensor/ops/gather.h"
+
 #include "cuda/elementwise.cuh"
 #include "cuda/indices.cuh"
-#include "tensor/ops/gather.h"
 
 namespace chainline::cuda {
 namespace {

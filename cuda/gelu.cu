@@ -1,8 +1,9 @@
 // A thread for each element. The formulas are those of tensor/ops/gelu.cpp.
 
+#include "tensor/ops/gelu.h"
+
 #include "cuda/elementwise.cuh"
 #include "tensor/math.h"
-#include "tensor/ops/gelu.h"
 
 namespace chainline::cuda {
 namespace {

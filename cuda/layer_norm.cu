@@ -1,9 +1,10 @@
 // A warp for each row: its lanes are the lanes of rule 3, so sums need shuffles and no shared
 // memory. The formulas are those of tensor/ops/layer_norm.cpp.
 
+#include "tensor/ops/layer_norm.h"
+
 #include "cuda/column_sum.cuh"
 #include "cuda/row_sum.cuh"
-#include "tensor/ops/layer_norm.h"
 
 namespace chainline::cuda {
 namespace {
@@ -43,7 +44,7 @@ __global__ void backward_kernel(std::int64_t rows, std::int64_t C, const T* grad
   }
 }
 
-/// What row r adds to dweight[c] and to dbias[c].
+/// What row r adds to dweight[c].
 template <class T>
 struct WeightTerm {
   const T *grad_y, *x, *mean, *rstd;
@@ -51,12 +52,6 @@ struct WeightTerm {
   __device__ T operator()(std::int64_t r, std::int64_t c) const {
     return grad_y[r * C + c] * ((x[r * C + c] - mean[r]) * rstd[r]);
   }
-};
-template <class T>
-struct BiasTerm {
-  const T* grad_y;
-  std::int64_t C;
-  __device__ T operator()(std::int64_t r, std::int64_t c) const { return grad_y[r * C + c]; }
 };
 
 }  // namespace
@@ -81,7 +76,7 @@ void layer_norm_backward(const Tensor& grad_y, const Tensor& x, const Tensor& we
     launch_rows(mean.numel(), &backward_kernel<T>, mean.numel(), C, g, px, weight.device_data<T>(),
                 m, s, dx.mutable_device_data<T>());
     add_column_sums<T>(dweight, x.shape(), WeightTerm<T>{g, px, m, s, C});
-    add_column_sums<T>(dbias, x.shape(), BiasTerm<T>{g, C});
+    add_column_sums<T>(dbias, x.shape(), ItsGradient<T>{g, C});
   });
 }
 

@@ -1,21 +1,12 @@
 // Products of cuda/gemm.cuh. A sample's weight gradient is the product of grad_y's transpose and x,
 // a chain over the sample's rows.
 
-#include "cuda/column_sum.cuh"
-#include "cuda/gemm.cuh"
 #include "tensor/ops/linear.h"
 
+#include "cuda/column_sum.cuh"
+#include "cuda/gemm.cuh"
+
 namespace chainline::cuda {
-namespace {
-
-template <class T>
-struct BiasTerm {
-  const T* grad_y;
-  std::int64_t N;
-  __device__ T operator()(std::int64_t r, std::int64_t n) const { return grad_y[r * N + n]; }
-};
-
-}  // namespace
 
 void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& residual,
             Tensor& y) {
@@ -62,7 +53,7 @@ void linear_backward_weight(const Tensor& grad_y, const Tensor& x, Tensor& total
 void linear_backward_bias(const Tensor& grad_y, Tensor& total) {
   const std::int64_t N = grad_y.shape()[-1];
   visit_floating(grad_y.dtype(), "linear_backward_bias", [&]<class T>(Type<T>) {
-    add_column_sums<T>(total, grad_y.shape(), BiasTerm<T>{grad_y.device_data<T>(), N});
+    add_column_sums<T>(total, grad_y.shape(), ItsGradient<T>{grad_y.device_data<T>(), N});
   });
 }
 

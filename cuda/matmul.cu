@@ -1,7 +1,8 @@
 // Products of cuda/gemm.cuh, one for each index into the leading dimensions.
 
-#include "cuda/gemm.cuh"
 #include "tensor/ops/matmul.h"
+
+#include "cuda/gemm.cuh"
 
 namespace chainline::cuda {
 namespace {

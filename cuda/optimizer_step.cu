@@ -1,10 +1,11 @@
 // A thread for each element, a launch for each parameter. The formulas are those of
 // tensor/ops/optimizer_step.cpp.
 
+#include "tensor/ops/optimizer_step.h"
+
 #include <cmath>
 
 #include "cuda/grid.cuh"
-#include "tensor/ops/optimizer_step.h"
 
 namespace chainline::cuda {
 namespace {

@@ -1,10 +1,11 @@
 // A sum has the two stages of tensor/ops/reduce.cpp: a warp for each row of the last dimension, if
 // that one is summed over, then a thread for each result, which makes its chains alone.
 
+#include "tensor/ops/reduce.h"
+
 #include "cuda/elementwise.cuh"
 #include "cuda/row_sum.cuh"
 #include "tensor/math_parts.h"
-#include "tensor/ops/reduce.h"
 
 namespace chainline::cuda {
 namespace {

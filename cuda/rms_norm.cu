@@ -1,9 +1,10 @@
 // A warp for each row: its lanes are the lanes of rule 3. The formulas are those of
 // tensor/ops/rms_norm.cpp.
 
+#include "tensor/ops/rms_norm.h"
+
 #include "cuda/column_sum.cuh"
 #include "cuda/row_sum.cuh"
-#include "tensor/ops/rms_norm.h"
 
 namespace chainline::cuda {
 namespace {

@@ -1,9 +1,10 @@
 // First a table of cosines and sines, a thread for each position and pair; then a thread for each
 // pair of each head. The formulas are those of tensor/ops/rope.cpp.
 
+#include "tensor/ops/rope.h"
+
 #include "cuda/grid.cuh"
 #include "tensor/math.h"
-#include "tensor/ops/rope.h"
 
 namespace chainline::cuda {
 namespace {

@@ -1,8 +1,9 @@
 // A thread for each element. The formulas are those of tensor/ops/silu.cpp.
 
+#include "tensor/ops/silu.h"
+
 #include "cuda/elementwise.cuh"
 #include "tensor/math.h"
-#include "tensor/ops/silu.h"
 
 namespace chainline::cuda {
 namespace {

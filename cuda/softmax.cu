@@ -1,9 +1,10 @@
 // A warp for each row: its lanes are the lanes of rule 3, and each reads back only what it wrote.
 // The formulas are those of tensor/ops/softmax.cpp.
 
+#include "tensor/ops/softmax.h"
+
 #include "cuda/row_sum.cuh"
 #include "tensor/math.h"
-#include "tensor/ops/softmax.h"
 
 namespace chainline::cuda {
 namespace {

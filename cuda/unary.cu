@@ -1,10 +1,11 @@
 // A thread for each element; the function is a type, so that each has a kernel of its own.
 
+#include "tensor/ops/unary.h"
+
 #include <cmath>
 
 #include "cuda/elementwise.cuh"
 #include "tensor/math.h"
-#include "tensor/ops/unary.h"
 
 namespace chainline::cuda {
 namespace {

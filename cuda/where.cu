@@ -1,7 +1,8 @@
 // A thread for each element.
 
-#include "cuda/elementwise.cuh"
 #include "tensor/ops/where.h"
+
+#include "cuda/elementwise.cuh"
 
 namespace chainline::cuda {
 namespace {

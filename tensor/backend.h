@@ -14,6 +14,9 @@ class Backend {
   /// For people: "NVIDIA H100 PCIe", "emulated on the CPU".
   virtual std::string name() const = 0;
   virtual std::size_t memory_bytes() const = 0;
+  /// Whether a block shall have exactly the bytes that were asked for: where kernels run under
+  /// AddressSanitizer, it then sees the first access behind them.
+  virtual bool wants_exact_blocks() const = 0;
 
   /// A block aligned to 64 bytes. DeviceError when the device has no room for it.
   virtual std::byte* allocate(std::size_t bytes) = 0;

@@ -32,7 +32,10 @@ class BlockCache {
   /// A cache of the CPU's memory, or of a backend's.
   explicit BlockCache(Backend* backend) : backend_(backend) {}
 
-  static std::size_t size_class(std::size_t bytes) {
+  std::size_t size_class(std::size_t bytes) const {
+    if (backend_ != nullptr && backend_->wants_exact_blocks()) {
+      return std::max<std::size_t>(bytes, 1);
+    }
     if (bytes <= 512) return std::max<std::size_t>((bytes + 63) / 64 * 64, 64);
     const std::size_t step = std::bit_floor(bytes) / 8;
     return (bytes + step - 1) / step * step;

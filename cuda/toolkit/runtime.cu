@@ -1,6 +1,7 @@
+#include "cuda/runtime.h"
+
 #include <cuda_runtime.h>
 
-#include "cuda/runtime.h"
 #include "tensor/error.h"
 
 namespace chainline::cuda {

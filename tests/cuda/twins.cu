@@ -1,12 +1,13 @@
 // One warp that runs each instruction of cuda/ptx.cuh once and stores its registers, for
 // twin_certificate_test.cpp.
 
+#include "tests/cuda/twins.h"
+
 #include <cstring>
 
 #include "cuda/device.cuh"
 #include "cuda/matrix_fragments.cuh"
 #include "cuda/ptx.cuh"
-#include "tests/cuda/twins.h"
 
 namespace chainline::test {
 namespace {
