@@ -14,23 +14,28 @@ foreach(architecture IN LISTS CHAINLINE_CUDA_ARCHITECTURES)
   endif()
   string(REPLACE "real" "sm" code ${CMAKE_MATCH_2})
   string(REPLACE "virtual" "compute" code ${code})
-  list(APPEND chainline_nvcc_flags
+  list(APPEND chainline_nvcc_codes
        -gencode arch=compute_${CMAKE_MATCH_1},code=${code}_${CMAKE_MATCH_1})
 endforeach()
 
 # chainline_nvcc_objects(RESULT FILE.cu...) compiles kernel files for GPUs, for the targets of the
-# folder that calls it.
+# folder that calls it. A file hopper.cu has instructions of sm_90a alone.
 function(chainline_nvcc_objects result)
   file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/nvcc)
   set(objects)
   foreach(kernel IN LISTS ARGN)
     file(RELATIVE_PATH name ${PROJECT_SOURCE_DIR} ${kernel})
     string(REPLACE "/" "_" name ${name})
+    set(codes ${chainline_nvcc_codes})
+    if(name MATCHES "hopper")
+      set(codes -gencode arch=compute_90a,code=sm_90a)
+    endif()
     set(object ${PROJECT_BINARY_DIR}/nvcc/${name}.o)
     add_custom_command(OUTPUT ${object}
-      COMMAND ${CHAINLINE_NVCC} ${chainline_nvcc_flags} -MD -MF ${object}.d -MT nvcc/${name}.o
-              -c ${kernel} -o ${object}
-      DEPENDS ${kernel} DEPFILE ${object}.d COMMENT "Compiling ${name} by nvcc" VERBATIM)
+      COMMAND sh ${PROJECT_SOURCE_DIR}/cmake/compile_kernel.sh ${object} ${CHAINLINE_NVCC}
+              ${chainline_nvcc_flags} ${codes} -MD -MF ${object}.d -MT nvcc/${name}.o -c ${kernel}
+      DEPENDS ${kernel} ${PROJECT_SOURCE_DIR}/cmake/compile_kernel.sh
+      DEPFILE ${object}.d COMMENT "Compiling ${name} by nvcc" VERBATIM)
     list(APPEND objects ${object})
   endforeach()
   set(${result} ${objects} PARENT_SCOPE)

@@ -13,4 +13,9 @@ add_custom_target(nvcc_compiles DEPENDS ${objects})
 add_dependencies(nvcc_compiles chainline_cuda)
 add_test(NAME nvcc_compiles
          COMMAND ${CMAKE_COMMAND} --build ${PROJECT_BINARY_DIR} --target nvcc_compiles)
-set_tests_properties(nvcc_compiles PROPERTIES PROCESSORS 2)
+set_tests_properties(nvcc_compiles PROPERTIES PROCESSORS 2 FIXTURES_SETUP kernel_resources)
+# No kernel spills, or takes more registers than cuda/registers.txt allows.
+add_test(NAME kernel_registers
+         COMMAND sh ${PROJECT_SOURCE_DIR}/tests/repository/kernel_registers.sh ${PROJECT_SOURCE_DIR}
+                 ${PROJECT_BINARY_DIR})
+set_tests_properties(kernel_registers PROPERTIES FIXTURES_REQUIRED kernel_resources)
