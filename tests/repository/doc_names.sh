@@ -3,7 +3,7 @@
 cd "$1" || exit 2
 wrong=0
 tests=$(grep -rhoE 'TEST(_F|_P)?\([A-Za-z]+, [A-Za-z0-9]+' tests | sed 's/.*(//; s/, /./')
-for page in *.md docs/*.md; do
+for page in *.md docs/*.md docs/*/*.md; do
   for file in $(grep -oE '`[a-z_]+/[a-z_/]+\.(h|cpp|sh)`' "$page" | tr -d '`'); do
     [ -e "$file" ] || { echo "$page: $file is missing"; wrong=1; }
   done

@@ -164,7 +164,7 @@ TEST(GemmCosts, LdmatrixFindsEightRowsInAllBanks) {
 }
 
 TEST(GemmCosts, NoStepOnTensorCoresHasARace) {
-  constexpr std::int64_t M = 131, N = 72, K = 40;
+  constexpr std::int64_t M = 131, N = 40, K = 80;  // two tiles of k in each of two chains
   const DeviceArray<__nv_bfloat16> a(Zeros{M * K}), b(Zeros{K * N});
   const DeviceArray<float> c(Zeros{M * N});
   for (const auto order : {emulator::Order::index, emulator::Order::reverse}) {
