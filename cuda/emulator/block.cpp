@@ -285,7 +285,8 @@ void Block::complete(unsigned warp, Meeting& meeting) {
   Warp& w = warps_[warp];
   if (meeting.all != nullptr) meeting.all(meeting);
   ready_.insert_lanes(warp, meeting.arrived);
-  std::swap(meeting, w.meetings[--w.active]);
+  const Meeting& last = w.meetings[--w.active];
+  if (&last != &meeting) meeting = last;
 }
 
 // Lets each thread that waits throw out of its kernel, so that what it holds is destroyed.
