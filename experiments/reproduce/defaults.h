@@ -49,7 +49,7 @@ inline std::string data_at_scale(const std::string& spec, const std::string& sca
                           : "shapes:seed=1,train=40000,test=1000,questions=4";
 }
 
-/// Sized for two cores of a laptop: a quarter of an hour with the built-in data.
+/// Sized for two cores of a laptop: less than a quarter of an hour with the built-in data.
 inline ReproduceOptions cpu_defaults() {
   ReproduceOptions o;
   o.model.vision.image_size = 64;
@@ -63,13 +63,13 @@ inline ReproduceOptions cpu_defaults() {
   o.model.text.num_attention_heads = 4;
   o.model.text.num_key_value_heads = 4;
   o.model.text.num_hidden_layers = 3;
-  o.base.steps = 4000;
+  o.base.steps = 9000;
   o.base.batch = 16;
   o.base.micro_batch = 16;
   o.base.learning_rate = 4e-4;
   o.base.beta2 = 0.98;
   o.tune = o.base;
-  o.tune.steps = 240;
+  o.tune.steps = 480;
   o.tune.learning_rate = 2e-4;
   o.probes.relabellings = 100;
   return o;
