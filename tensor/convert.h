@@ -1,15 +1,25 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
 #include "tensor/dtype.h"
 #include "tensor/math_parts.h"
 
 namespace chainline {
+namespace detail {
+
+// What <limits> has as functions, which only the host may call.
+template <class T>
+constexpr T kLowest = std::numeric_limits<T>::min();
+template <class T>
+constexpr T kHighest = std::numeric_limits<T>::max();
+
+}  // namespace detail
 
 /// One element in another type. Floating values go through double or float without a second
-/// rounding.
+/// rounding. Integers are cut off; what is beyond their range becomes the nearest of them, NaN 0.
 template <class To, class From>
 CHAINLINE_HOST_DEVICE To convert(From x) {
   if constexpr (std::is_same_v<From, bf16>) {
@@ -26,6 +36,12 @@ CHAINLINE_HOST_DEVICE To convert(From x) {
     } else {
       return bf16(static_cast<float>(x));
     }
+  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
+    // What a cast makes of numbers out of range is left open by C++, and differs between devices.
+    using detail::kHighest, detail::kLowest;
+    if (x != x) return 0;
+    if (x <= static_cast<From>(kLowest<To>)) return kLowest<To>;
+    return x >= static_cast<From>(kHighest<To>) ? kHighest<To> : static_cast<To>(x);
   } else {
     return static_cast<To>(x);
   }

@@ -61,7 +61,7 @@ class BlockCache {
     try {
       return {allocate(size), size};
     } catch (const std::exception&) {
-      release();  // what lies in the cache may be what is missing
+      flush();  // what lies in the cache may be what is missing
     }
     try {
       return {allocate(size), size};
@@ -89,12 +89,8 @@ class BlockCache {
   }
 
   void release() {
+    flush();
     const std::lock_guard lock(mutex_);
-    for (auto& entry : free_) {
-      for (std::byte* block : entry.second) free(block);
-      entry.second.clear();
-    }
-    cached_ = 0;
     settled_ = false;
   }
 
@@ -114,6 +110,15 @@ class BlockCache {
   }
 
  private:
+  void flush() {
+    const std::lock_guard lock(mutex_);
+    for (auto& entry : free_) {
+      for (std::byte* block : entry.second) free(block);
+      entry.second.clear();
+    }
+    cached_ = 0;
+  }
+
   std::byte* allocate(std::size_t size) {
     if (backend_ != nullptr) return backend_->allocate(size);
     void* const block = std::aligned_alloc(kAlignment, size);

@@ -4,6 +4,8 @@
 # needs a driver and CUDA's compute-sanitizer, no compiler and no network. OUT.md gets the results.
 # Exit code 1 when something fails, 4 when something is missing.
 set -uo pipefail
+export LC_ALL=C  # a point in EPOCHREALTIME
+[[ -d tests/ops ]] || { echo "gpu-check: expected to run in the folder of the project" >&2 && exit 2; }
 build=$1 out=$2
 failures=0
 
@@ -13,7 +15,7 @@ stop() {
 }
 [[ -f $build/tests/on_each_device.txt ]] ||
   stop "$build: expected the preset cuda, built (cmake --preset cuda && cmake --build --preset cuda), got nothing"
-gpu=$(nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>/dev/null | head -1) ||
+gpu=$(nvidia-smi -i 0 --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>/dev/null) ||
   stop "expected an NVIDIA driver, got none (nvidia-smi)"
 [[ -n $gpu ]] || stop "expected an NVIDIA driver, got none (nvidia-smi)"
 sanitizer=$(command -v compute-sanitizer || echo /usr/local/cuda/bin/compute-sanitizer)

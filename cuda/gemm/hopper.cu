@@ -198,6 +198,10 @@ void run_hopper_gemm(const Product<__nv_bfloat16, float>& p, Stream stream) {
                     "hopper_gemm: operands: expected one chain with contiguous, aligned ks, got "
                     "something else");
   const std::int64_t blocks = (p.M + kRows - 1) / kRows * ((p.N + kColumns - 1) / kColumns);
+  constexpr std::int64_t kMost = 0x7fffffff;
+  check<ShapeError>(blocks <= kMost && p.length <= kMost,
+                    "hopper_gemm: expected at most 2^31 - 1 tiles and as many ks, got ", blocks,
+                    " and ", p.length);
   if (blocks == 0) return;
   launch({dim3(static_cast<unsigned>(blocks)), dim3(kHopperThreads), kSharedBytes, stream},
          &hopper_gemm, tensor_map(p.a.data, p.M, p.length, p.a.row_stride),

@@ -86,13 +86,22 @@ Json build_description() {
           {"git_commit", CHAINLINE_GIT_COMMIT}, {"git_dirty", CHAINLINE_GIT_DIRTY}};
 }
 
+/// The second device's name. One that can't be used stops only those who ask for it.
+std::string second_device() {
+  try {
+    return cuda::device_count() > 0 ? cuda::backend(0).name() : "none";
+  } catch (const DeviceError& e) {
+    return e.what();
+  }
+}
+
 Json machine_description() {
   utsname system{};
   uname(&system);
   return {{"cpu", cpu_info("model name")},
           {"instruction_sets", instruction_sets()},
           {"instruction_set", name(isa())},
-          {"cuda", cuda::device_count() > 0 ? cuda::backend(0).name() : "none"},
+          {"cuda", second_device()},
           {"processors", std::thread::hardware_concurrency()},
           {"threads", threads()},
           {"system", std::string(system.sysname) + " " + system.release + " " + system.machine}};

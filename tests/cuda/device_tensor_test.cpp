@@ -142,8 +142,8 @@ TEST_F(DeviceTensor, ThatDoesNotFitIsAnErrorAndLeavesNothingBehind) {
     Tensor::empty({bytes, 2}, DType::u8, kCuda);
   });
   EXPECT_TRUE(std::regex_match(
-      sentence, std::regex("device: out of memory: expected [0-9]+ bytes, got [0-9]+ free of " +
-                           std::to_string(bytes))))
+      sentence, std::regex("device: out of memory: expected [0-9]+ bytes, got [0-9]+ free of "
+                           "[0-9]+")))
       << sentence;
   EXPECT_EQ(memory_use(kCuda).in_use, before);
 }

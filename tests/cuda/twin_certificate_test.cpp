@@ -40,7 +40,10 @@ TEST(TwinCertificate, TwinsHoldWhatHardwareHolds) {
   if (std::getenv("CHAINLINE_WRITE_TWINS") != nullptr) {
     ASSERT_NE(cuda::backend(0).name(), "emulated on the CPU")
         << "the emulator can't certify itself: this takes a build with CHAINLINE_CUDA=ON";
-    std::ofstream(kFile) << here;
+    std::ofstream certificate(kFile);
+    certificate << here;
+    certificate.close();
+    ASSERT_TRUE(certificate) << kFile << ": expected to write it";
   }
   const std::ifstream file(kFile);
   if (!file) GTEST_SKIP() << "no GPU has certified the twins yet: " << kFile << " is missing";

@@ -27,6 +27,13 @@ nn::Checkpoint checkpoint_of(std::uint64_t seed) {
   return checkpoint;
 }
 
+nn::Checkpoint on_the_cpu(nn::Checkpoint checkpoint) {
+  for (auto* const tensors : {&checkpoint.model, &checkpoint.optimizer}) {
+    for (auto& [name, tensor] : *tensors) tensor = tensor.to(kCpu);
+  }
+  return checkpoint;
+}
+
 void expect_equal(const nn::Checkpoint& a, const nn::Checkpoint& b) {
   EXPECT_EQ(a.texts, b.texts);
   ASSERT_EQ(a.model.size(), b.model.size());
@@ -115,7 +122,8 @@ TEST(Checkpoint, SurvivesAManifestOfAnyBytes) {
 /// Writes a checkpoint in a child process that may not write files longer than `limit` bytes.
 /// Returns the child's exit status: 1 where the write threw a FileError.
 int write_with_limit(const fs::path& path, rlim_t limit) {
-  const nn::Checkpoint checkpoint = checkpoint_of(2);
+  // A GPU can't be used in a child, so what the child writes must be here.
+  const nn::Checkpoint checkpoint = on_the_cpu(checkpoint_of(2));
   const pid_t child = ::fork();
   if (child == 0) {
     std::signal(SIGXFSZ, SIG_IGN);  // the write then fails as it does on a full disk
@@ -125,6 +133,8 @@ int write_with_limit(const fs::path& path, rlim_t limit) {
       nn::write_checkpoint(path, checkpoint);
     } catch (const FileError&) {
       ::_exit(1);
+    } catch (...) {
+      ::_exit(2);
     }
     ::_exit(0);
   }

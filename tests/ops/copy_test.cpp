@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "tests/support.h"
 
@@ -48,6 +49,20 @@ TEST(Convert, RoundsOnceBetweenAnyTwoTypes) {
             (std::vector<std::int64_t>{1, 1, -2}));
   const std::int64_t wide = (std::int64_t{1} << 53) + 1;
   EXPECT_EQ(test::from<std::int64_t>({wide}, {1}).to(DType::f64).item<double>(), 0x1p53);
+}
+
+TEST(Convert, TakesTheNearestIntegerBeyondTheirRange) {
+  const double inf = std::numeric_limits<double>::infinity();
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Tensor x = test::from<double>({inf, -inf, nan, 0x1p63, -0x1.8p63, -0x1p63, -0.9}, {7});
+  constexpr std::int64_t kLowest = std::numeric_limits<std::int64_t>::min();
+  constexpr std::int64_t kHighest = std::numeric_limits<std::int64_t>::max();
+  const std::vector<std::int64_t> wide{kHighest, kLowest, 0, kHighest, kLowest, kLowest, 0};
+  EXPECT_EQ(x.to(DType::i64).to_vector<std::int64_t>(), wide);
+  EXPECT_EQ(x.to(DType::f32).to(DType::i64).to_vector<std::int64_t>(), wide);
+  EXPECT_EQ(
+      test::from<float>({-1, 255, 255.5, 256, 3.7f}, {5}).to(DType::u8).to_vector<std::uint8_t>(),
+      (std::vector<std::uint8_t>{0, 255, 255, 255, 3}));
 }
 
 TEST(Convert, ReadsStridedTensors) {
