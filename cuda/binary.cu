@@ -71,12 +71,6 @@ void visit_function(BinaryOp op, const Use& use) {
   }
 }
 
-template <class Use>
-void visit_arithmetic(DType dtype, std::string_view op, const Use& use) {
-  if (dtype == DType::i64) return use(Type<std::int64_t>{});
-  visit_floating(dtype, op, use);
-}
-
 }  // namespace
 
 void binary(BinaryOp op, const Tensor& a, const Tensor& b, Tensor& y) {

@@ -15,11 +15,7 @@ __global__ void dropout_kernel(std::int64_t n, std::int64_t per_sample, DropoutM
   for (std::int64_t i = first_element(); i < n; i += elements_at_once()) {
     const auto sample = static_cast<std::uint32_t>(samples[i / per_sample]);
     const std::uint64_t q = mask.position + static_cast<std::uint64_t>(i % per_sample);
-    const std::uint64_t block = q / 4;
-    const PhiloxCounter words =
-        philox4x32({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32),
-                    sample, mask.epoch},
-                   mask.key);
+    const PhiloxCounter words = mask.words(sample, q / 4);
     y[i] = x[i] * (words[q % 4] < mask.threshold ? T(0) : scale);
   }
 }

@@ -7,13 +7,6 @@
 namespace chainline::cuda {
 namespace {
 
-/// The leading dimensions of t as strides of their own.
-Strides leading_strides(const Tensor& t) {
-  Strides s;
-  for (std::int64_t d = 0; d < t.rank() - 2; ++d) s[d] = t.strides()[d];
-  return s;
-}
-
 template <class T>
 Matrix<T> matrix_of(const Tensor& t) {
   return {t.device_data<T>(), t.strides()[t.rank() - 2], t.strides()[t.rank() - 1]};

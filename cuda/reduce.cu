@@ -6,6 +6,7 @@
 #include "cuda/elementwise.cuh"
 #include "cuda/row_sum.cuh"
 #include "tensor/math_parts.h"
+#include "tensor/ops/chains_of_sum.h"
 
 namespace chainline::cuda {
 namespace {
@@ -57,31 +58,14 @@ __global__ void add_chains_kernel(std::int64_t n, Chains chains, const T* x, T* 
   }
 }
 
-/// Some dimensions of a tensor as a shape with strides.
-struct Part {
-  Shape shape;
-  Strides strides;
-
-  void append(std::int64_t size, std::int64_t stride) {
-    strides[shape.rank()] = stride;
-    shape = shape.inserted(shape.rank(), size);
-  }
-};
-
 /// total[o] = (total[o] + g_1[o]) + g_2[o] + ..., where g_b is the chain over the middle dimensions
 /// that are summed over, and b counts the first one if it is.
 template <class T>
 void add_chains(const Tensor& x, Tensor& total) {
-  Part kept, middle;
-  for (std::int64_t d = 0; d < x.rank(); ++d) {
-    const bool keeps = total.shape()[d] == x.shape()[d];
-    if (keeps || d > 0) (keeps ? kept : middle).append(x.shape()[d], x.strides()[d]);
-  }
-  const bool over_samples = total.shape()[0] != x.shape()[0];
-  const Chains chains{Offsets<1>(Walk<1>(kept.shape, {kept.strides})),
-                      Offsets<1>(Walk<1>(middle.shape, {middle.strides})),
-                      over_samples ? x.shape()[0] : 1, over_samples ? x.strides()[0] : 0,
-                      middle.shape.numel()};
+  const ChainsOfSum of(x, total);
+  const Chains chains{Offsets<1>(Walk<1>(of.kept.shape, {of.kept.strides})),
+                      Offsets<1>(Walk<1>(of.middle.shape, {of.middle.strides})), of.samples,
+                      of.sample_stride, of.middle.shape.numel()};
   launch_elements(total.numel(), &add_chains_kernel<T>, total.numel(), chains, x.device_data<T>(),
                   total.mutable_device_data<T>());
 }

@@ -13,6 +13,13 @@ enum class BinaryOp { add, sub, mul, div, maximum, minimum };
 
 std::string_view name(BinaryOp op);
 
+/// visit_floating (tensor/dtype.h) for what integers can do too: also i64.
+template <class Use>
+void visit_arithmetic(DType dtype, std::string_view op, const Use& use) {
+  if (dtype == DType::i64) return use(Type<std::int64_t>{});
+  visit_floating(dtype, op, use);
+}
+
 }  // namespace chainline
 
 namespace chainline::ops {

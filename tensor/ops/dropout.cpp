@@ -18,10 +18,7 @@ void drop(const T* x, const DropoutMask& mask, std::uint32_t sample, std::int64_
   for (std::int64_t i = begin; i < end; ++i) {
     const std::uint64_t q = mask.position + static_cast<std::uint64_t>(i);
     if (i == begin || q % 4 == 0) {
-      const std::uint64_t block = q / 4;
-      words = philox4x32({static_cast<std::uint32_t>(block),
-                          static_cast<std::uint32_t>(block >> 32), sample, mask.epoch},
-                         mask.key);
+      words = mask.words(sample, q / 4);
     }
     y[i] = x[i] * (words[q % 4] < mask.threshold ? T(0) : scale);
   }

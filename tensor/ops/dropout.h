@@ -3,7 +3,9 @@
 #include <cstdint>
 #include <span>
 
+#include "tensor/host_device.h"
 #include "tensor/kernel.h"
+#include "tensor/philox.h"
 #include "tensor/random.h"
 #include "tensor/tensor.h"
 
@@ -42,6 +44,13 @@ struct DropoutMask {
   std::uint64_t position;
   std::uint64_t threshold;
   double scale;
+
+  /// The words of elements 4 * block to 4 * block + 3 of a sample, counted from position 0.
+  CHAINLINE_HOST_DEVICE PhiloxCounter words(std::uint32_t sample, std::uint64_t block) const {
+    return philox4x32(
+        {static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), sample, epoch},
+        key);
+  }
 };
 
 }  // namespace chainline

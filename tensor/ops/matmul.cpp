@@ -11,13 +11,6 @@ namespace {
 /// From this many matrices on, threads take whole products; below, they share each product.
 constexpr std::int64_t kManyMatrices = 8;
 
-/// The leading dimensions of t, as a shape and strides of their own.
-Strides leading_strides(const Tensor& t) {
-  Strides s;
-  for (std::int64_t d = 0; d < t.rank() - 2; ++d) s[d] = t.strides()[d];
-  return s;
-}
-
 template <class T>
 Matrix<T> matrix_of(const Tensor& t) {
   return {t.data<T>(), t.strides()[t.rank() - 2], t.strides()[t.rank() - 1]};

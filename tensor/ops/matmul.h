@@ -22,5 +22,16 @@ Tensor matmul(const Tensor& a, const Tensor& b);
 
 }  // namespace chainline::ops
 
+namespace chainline {
+
+/// The strides of the leading dimensions of t, those that count its matrices.
+inline Strides leading_strides(const Tensor& t) {
+  Strides s;
+  for (std::int64_t d = 0; d < t.rank() - 2; ++d) s[d] = t.strides()[d];
+  return s;
+}
+
+}  // namespace chainline
+
 /// a and b have y's leading dimensions (stride 0 where they were broadcast); y is dense.
 CHAINLINE_KERNEL(matmul, void(const Tensor& a, const Tensor& b, Tensor& y));

@@ -9,6 +9,7 @@
 
 #include "tensor/iterate.h"
 #include "tensor/ops/binary.h"
+#include "tensor/ops/chains_of_sum.h"
 #include "tensor/ops/unary.h"
 #include "tensor/row_sum.h"
 
@@ -170,29 +171,13 @@ Tensor fold_rows(const Tensor& x) {
   return sums;
 }
 
-/// Some dimensions of a tensor as a shape with strides.
-struct Part {
-  Shape shape;
-  Strides strides;
-
-  void append(std::int64_t size, std::int64_t stride) {
-    strides[shape.rank()] = stride;
-    shape = shape.inserted(shape.rank(), size);
-  }
-};
-
 /// total[o] = (total[o] + g_1[o]) + g_2[o] + ..., where g_b is the chain over the middle dimensions
 /// that are summed over, and b counts the first one if it is.
 template <class T>
 void add_chains(const Tensor& x, Tensor& total) {
-  Part kept, middle;
-  for (std::int64_t d = 0; d < x.rank(); ++d) {
-    const bool keeps = total.shape()[d] == x.shape()[d];
-    if (keeps || d > 0) (keeps ? kept : middle).append(x.shape()[d], x.strides()[d]);
-  }
-  const bool over_samples = total.shape()[0] != x.shape()[0];
-  const std::int64_t samples = over_samples ? x.shape()[0] : 1;
-  const std::int64_t sample_stride = over_samples ? x.strides()[0] : 0;
+  const ChainsOfSum of(x, total);
+  const ChainsOfSum::Part &kept = of.kept, &middle = of.middle;
+  const std::int64_t samples = of.samples, sample_stride = of.sample_stride;
   const Walk<1> outputs(kept.shape, {kept.strides}), terms(middle.shape, {middle.strides});
   const std::int64_t columns = outputs.inner(), column_stride = outputs.inner_strides()[0];
   const std::int64_t length = terms.inner(), term_stride = terms.inner_strides()[0];

@@ -148,6 +148,20 @@ TEST_F(DeviceTensor, ThatDoesNotFitIsAnErrorAndLeavesNothingBehind) {
   EXPECT_EQ(memory_use(kCuda).in_use, before);
 }
 
+// What is asked of the device after a cache has settled is what steps of other lengths need; making
+// room once must not bring that back.
+TEST_F(DeviceTensor, ThatDoesNotFitLeavesTheCacheSettled) {
+  release_cached_memory();
+  settle_block_cache();
+  const auto bytes = static_cast<std::int64_t>(cuda::backend(0).memory_bytes());
+  EXPECT_THROW(Tensor::empty({bytes, 2}, DType::u8, kCuda), DeviceError);
+  { const Tensor large = Tensor::empty({3000}, DType::u8, kCuda); }
+  const std::uint64_t asked = system_allocations(kCuda);
+  { const Tensor small = Tensor::empty({1000}, DType::u8, kCuda); }
+  EXPECT_EQ(system_allocations(kCuda), asked);
+  release_cached_memory();
+}
+
 /// The kernels that the pages of tensor/ops/ declare, and those that cuda/install.cpp installs.
 std::set<std::string> names_in(const std::filesystem::path& file, const std::regex& pattern) {
   std::ifstream in(file);

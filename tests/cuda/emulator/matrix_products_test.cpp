@@ -9,24 +9,16 @@
 #include <vector>
 
 #include "tests/cuda/emulator/device_array.h"
+#include "tests/cuda/emulator/each_order.h"
 
 namespace chainline::test {
 namespace {
 
-using emulator::Order;
-using emulator::Settings;
-
 constexpr int kM = 48, kN = 32, kK = 80;
 
-class MatrixProducts : public testing::TestWithParam<Settings> {
- protected:
-  void SetUp() override { emulator::set_settings(GetParam()); }
-  void TearDown() override { emulator::set_settings({}); }
-};
+class MatrixProducts : public EachOrder {};
 
-INSTANTIATE_TEST_SUITE_P(Orders, MatrixProducts,
-                         testing::Values(Settings{}, Settings{Order::reverse},
-                                         Settings{Order::random, 1}));
+INSTANTIATE_TEST_SUITE_P(Orders, MatrixProducts, testing::ValuesIn(orders()), name_of);
 
 float left(int i, int k) { return static_cast<float>((i * 7 + k * 3) % 11 - 5); }
 float right(int k, int j) { return static_cast<float>((k * 5 + j * 13) % 17 - 8); }

@@ -6,30 +6,17 @@
 #include <vector>
 
 #include "tests/cuda/emulator/device_array.h"
+#include "tests/cuda/emulator/each_order.h"
 #include "tests/cuda/emulator/matrix_products.cu"
 #include "tests/cuda/emulator/planted_faults.cu"
 
 namespace chainline::test {
 namespace {
 
-using emulator::Order;
-using emulator::Settings;
-
-class RaceChecker : public testing::TestWithParam<Settings> {
- protected:
-  void SetUp() override { emulator::set_settings(GetParam()); }
-  void TearDown() override { emulator::set_settings({}); }
-};
+class RaceChecker : public EachOrder {};
 
 // A race is one whichever thread comes first.
-INSTANTIATE_TEST_SUITE_P(Orders, RaceChecker,
-                         testing::Values(Settings{}, Settings{Order::reverse},
-                                         Settings{Order::random, 1}),
-                         [](const auto& each) {
-                           return each.param.order == Order::index     ? "Index"
-                                  : each.param.order == Order::reverse ? "Reverse"
-                                                                       : "Random";
-                         });
+INSTANTIATE_TEST_SUITE_P(Orders, RaceChecker, testing::ValuesIn(orders()), name_of);
 
 std::string report_of(auto run) {
   try {

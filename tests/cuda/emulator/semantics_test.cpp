@@ -9,6 +9,7 @@
 #include <string>
 
 #include "tests/cuda/emulator/device_array.h"
+#include "tests/cuda/emulator/each_order.h"
 
 namespace chainline::test {
 namespace {
@@ -17,23 +18,13 @@ using emulator::Order;
 using emulator::Settings;
 
 /// Each claim holds in every order of the threads, and with blocks on several OS threads.
-class Semantics : public testing::TestWithParam<Settings> {
- protected:
-  void SetUp() override { emulator::set_settings(GetParam()); }
-  void TearDown() override { emulator::set_settings({}); }
-};
+class Semantics : public EachOrder {};
 
 INSTANTIATE_TEST_SUITE_P(Orders, Semantics,
                          testing::Values(Settings{}, Settings{Order::reverse},
                                          Settings{Order::random, 1}, Settings{Order::random, 2},
                                          Settings{Order::random, 3}, Settings{Order::index, 0, 2}),
-                         [](const auto& each) {
-                           const Settings& s = each.param;
-                           return (s.order == Order::index     ? std::string("Index")
-                                   : s.order == Order::reverse ? "Reverse"
-                                                               : "Seed" + std::to_string(s.seed)) +
-                                  "Workers" + std::to_string(s.workers);
-                         });
+                         name_of);
 
 template <class T>
 std::vector<T> ascending(int n) {

@@ -9,14 +9,12 @@
 #include "cuda/gemm/register_tile.cuh"
 #include "cuda/gemm/shared_tile.cuh"
 #include "tensor/ops/matmul.h"
+#include "tests/cuda/emulator/each_order.h"
 #include "tests/cuda/gemm/products.h"
 #include "tests/support.h"
 
 namespace chainline::test {
 namespace {
-
-using emulator::Order;
-using emulator::Settings;
 
 template <class T>
 const Step<T> kSteps[] = {{"plain", &cuda::run_plain_gemm<T>},
@@ -24,20 +22,9 @@ const Step<T> kSteps[] = {{"plain", &cuda::run_plain_gemm<T>},
                           {"register_tile", &cuda::run_register_tile_gemm<T>},
                           {"pipelined", &cuda::run_pipelined_gemm<T>}};
 
-class ExactSteps : public testing::TestWithParam<Settings> {
- protected:
-  void SetUp() override { emulator::set_settings(GetParam()); }
-  void TearDown() override { emulator::set_settings({}); }
-};
+class ExactSteps : public EachOrder {};
 
-INSTANTIATE_TEST_SUITE_P(Orders, ExactSteps,
-                         testing::Values(Settings{}, Settings{Order::reverse},
-                                         Settings{Order::random, 1}),
-                         [](const auto& each) {
-                           return each.param.order == Order::index     ? "Index"
-                                  : each.param.order == Order::reverse ? "Reverse"
-                                                                       : "Random";
-                         });
+INSTANTIATE_TEST_SUITE_P(Orders, ExactSteps, testing::ValuesIn(orders()), name_of);
 
 template <class T>
 void expect_bits_of_the_cpu(const Sizes& s, Layout a, Layout b, GemmMode mode) {

@@ -6,13 +6,12 @@
 
 #include "cuda/gemm/fragments.cuh"
 #include "cuda/gemm/tensor_core.cuh"
+#include "tests/cuda/emulator/each_order.h"
 #include "tests/cuda/gemm/products.h"
 
 namespace chainline::test {
 namespace {
 
-using emulator::Order;
-using emulator::Settings;
 using BfProduct = cuda::Product<__nv_bfloat16, float>;
 
 struct CoreStep {
@@ -22,15 +21,9 @@ struct CoreStep {
 const CoreStep kSteps[] = {{"fragments", &cuda::run_fragment_gemm<>},
                            {"tensor_core", &cuda::run_tensor_core_gemm<>}};
 
-class TensorCoreSteps : public testing::TestWithParam<Settings> {
- protected:
-  void SetUp() override { emulator::set_settings(GetParam()); }
-  void TearDown() override { emulator::set_settings({}); }
-};
+class TensorCoreSteps : public EachOrder {};
 
-INSTANTIATE_TEST_SUITE_P(Orders, TensorCoreSteps,
-                         testing::Values(Settings{}, Settings{Order::reverse},
-                                         Settings{Order::random, 1}));
+INSTANTIATE_TEST_SUITE_P(Orders, TensorCoreSteps, testing::ValuesIn(orders()), name_of);
 
 /// The product of numbers as bf16 has them, at most 1, and the largest error of an element in units
 /// of the bound.
