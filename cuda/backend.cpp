@@ -3,7 +3,9 @@
 
 #include "tensor/backend.h"
 
+#include "cuda/fast/choice.h"
 #include "cuda/stream.h"
+#include "cuda/vendor/contenders.h"
 #include "tensor/error.h"
 
 namespace chainline::cuda {
@@ -45,6 +47,12 @@ class RuntimeBackend final : public Backend {
   }
 
   void synchronize() override { stream_synchronize(stream()); }
+
+  std::vector<std::string> libraries() const override { return vendor::libraries(); }
+  std::vector<KernelChoice> kernel_choices() const override { return Choices::of_process().all(); }
+  void set_kernel_choices(const std::vector<KernelChoice>& choices) override {
+    Choices::of_process().replace(choices);
+  }
 
  private:
   const DeviceProperties properties_ = device_properties(0);

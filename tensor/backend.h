@@ -2,8 +2,16 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 namespace chainline {
+
+/// Which kernel computes calls of a shape, in the class `repeatable` (docs/numerics.md).
+struct KernelChoice {
+  std::string op, shape, kernel;
+
+  bool operator==(const KernelChoice&) const = default;
+};
 
 /// What a device other than the CPU does for the tensors that live on it. Its work is done in the
 /// order in which it was asked for, later than the call that asks, unless it says otherwise; so a
@@ -31,6 +39,13 @@ class Backend {
 
   /// Waits for all work. A kernel that failed is an error here, if not before.
   virtual void synchronize() = 0;
+
+  /// The libraries of others whose kernels may be chosen, with their releases: "cuBLASLt 13.1.0".
+  virtual std::vector<std::string> libraries() const = 0;
+  /// The kernels that were chosen by their times, or given; the same ones give the same bits.
+  virtual std::vector<KernelChoice> kernel_choices() const = 0;
+  /// From now on these are taken, and what they don't name is chosen when it is first called.
+  virtual void set_kernel_choices(const std::vector<KernelChoice>& choices) = 0;
 };
 
 }  // namespace chainline

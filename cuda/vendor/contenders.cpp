@@ -1,0 +1,23 @@
+#include "cuda/vendor/contenders.h"
+
+#if CHAINLINE_HAS_CUBLASLT
+#include "cuda/vendor/cublaslt.h"
+#endif
+#if CHAINLINE_HAS_CUDNN
+#include "cuda/vendor/cudnn.h"
+#endif
+
+namespace chainline::cuda::vendor {
+
+std::vector<std::string> libraries() {
+  std::vector<std::string> names;
+#if CHAINLINE_HAS_CUBLASLT
+  names.push_back(cublaslt_description());
+#endif
+#if CHAINLINE_HAS_CUDNN
+  names.push_back(cudnn_description());
+#endif
+  return names;
+}
+
+}  // namespace chainline::cuda::vendor

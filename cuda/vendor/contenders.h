@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+/// What NVIDIA's libraries add to the contenders of the fast class, in a build that was configured
+/// with them (cmake/vendor.cmake), on a machine that has them.
+namespace chainline::cuda::vendor {
+
+/// Their names and releases, "cuBLASLt 13.1.0"; for one that this build expects and this machine
+/// lacks, why: "cuBLASLt: libcublasLt.so.13: cannot open shared object file: ...".
+std::vector<std::string> libraries();
+
+}  // namespace chainline::cuda::vendor
