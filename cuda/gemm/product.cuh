@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "cuda/arithmetic.cuh"
 #include "cuda/device.cuh"
 #include "tensor/error.h"
 
@@ -39,14 +40,15 @@ enum class GemmMode {
 /// C (M, N) from A (M, K) and B (K, N), K = chains * length, where only `add` has more than one
 /// chain. Element (i, j) of a chain is acc = fma(a[i,k], b[k,j], acc) over its ascending k. C and
 /// the residual are dense; bias[j] and residual[i, j] are added to a finished chain, where there
-/// are such.
-template <class T, class C = T>
+/// are such. Chains are of Arithmetic<C>, so a C of bf16 is rounded once.
+template <class T, class C = T, class Residual = C>
 struct Product {
   std::int64_t M, N, length;
   std::int64_t chains = 1;
   GemmMode mode = GemmMode::store;
   Matrix<T> a, b;
-  const C *bias = nullptr, *residual = nullptr;
+  const Arithmetic<C>* bias = nullptr;
+  const Residual* residual = nullptr;
   C* c;
 };
 
@@ -57,33 +59,38 @@ struct OneProduct {
 
 /// What one block computes: the part of a product that begins at an element of C. Inside of it all
 /// indices are ints, which take half the registers of those that find the block's place.
-template <class T, class C = T>
+template <class T, class C = T, class Residual = C>
 struct Corner {
+  using Sum = Arithmetic<C>;
   Matrix<T> a, b;
   int rows, columns;  // of C, from here on; not more than the block's tile
-  const Product<T, C>& product;
+  const Product<T, C, Residual>& product;
   C* c;
-  const C *bias, *residual;
+  const Sum* bias;
+  const Residual* residual;
 
   __device__ bool inside(int i, int j) const { return i < rows && j < columns; }
   /// What the chain of an element starts from; 0 outside of C.
-  __device__ C start(int i, int j) const {
-    return product.mode == GemmMode::extend && inside(i, j) ? c[i * product.N + j] : C(0);
+  __device__ Sum start(int i, int j) const {
+    return product.mode == GemmMode::extend && inside(i, j) ? static_cast<Sum>(c[i * product.N + j])
+                                                            : Sum(0);
   }
   /// Leaves a finished chain in C; outside of C it is dropped.
-  __device__ void finish(int i, int j, C acc) const {
+  __device__ void finish(int i, int j, Sum acc) const {
     if (!inside(i, j)) return;
     const std::int64_t at = i * product.N + j;
     if (bias != nullptr) acc += bias[j];
-    if (residual != nullptr) acc += residual[at];
-    c[at] = product.mode == GemmMode::add ? c[at] + acc : acc;
+    if (residual != nullptr) acc += static_cast<Sum>(residual[at]);
+    if (product.mode == GemmMode::add) acc = static_cast<Sum>(c[at]) + acc;
+    c[at] = static_cast<C>(acc);
   }
 };
 
 /// The corner of this block. Blocks with tiles of kRows by kColumns are numbered along the rows of
 /// tiles, then down, then from product to product, whose Cs stand one behind the other.
-template <int kRows, int kColumns, class T, class C, class Starts>
-__device__ Corner<T, C> corner_of_block(const Product<T, C>& p, const Starts& starts) {
+template <int kRows, int kColumns, class T, class C, class Residual, class Starts>
+__device__ Corner<T, C, Residual> corner_of_block(const Product<T, C, Residual>& p,
+                                                  const Starts& starts) {
   const std::int64_t beside = (p.N + kColumns - 1) / kColumns, below = (p.M + kRows - 1) / kRows;
   const std::int64_t number = blockIdx.x / (beside * below);
   const std::int64_t i = blockIdx.x / beside % below * kRows, j = blockIdx.x % beside * kColumns;
@@ -101,9 +108,10 @@ __device__ Corner<T, C> corner_of_block(const Product<T, C>& p, const Starts& st
 }
 
 /// Starts a kernel with a block for each tile of `count` products.
-template <int kRows, int kColumns, class T, class C, class Starts>
-void launch_tiles(void (*kernel)(Product<T, C>, Starts), dim3 threads, const Product<T, C>& p,
-                  std::int64_t count, const Starts& starts, Stream stream) {
+template <int kRows, int kColumns, class T, class C, class Residual, class Starts>
+void launch_tiles(void (*kernel)(Product<T, C, Residual>, Starts), dim3 threads,
+                  const Product<T, C, Residual>& p, std::int64_t count, const Starts& starts,
+                  Stream stream) {
   const std::int64_t beside = (p.N + kColumns - 1) / kColumns, below = (p.M + kRows - 1) / kRows;
   const std::int64_t blocks = count * beside * below, most = 0x7fffffff;
   check<ShapeError>(blocks <= most && p.length <= most - 1024,

@@ -37,9 +37,9 @@ __device__ __forceinline__ void load_operand(
 // Unnamed, so that AddressSanitizer guards the shared tiles (docs/cuda-emulator.md).
 namespace {
 
-template <bool kAAlongK, bool kBAlongK, class Starts>
+template <bool kAAlongK, bool kBAlongK, class C, class Residual, class Starts>
 __global__ void __launch_bounds__(kBlockThreads, 1)
-    tensor_core_gemm(Product<__nv_bfloat16, float> p, Starts starts) {
+    tensor_core_gemm(Product<__nv_bfloat16, C, Residual> p, Starts starts) {
   using A = OperandTile<__nv_bfloat16, kAAlongK, kCoreSide, kCoreDepth>;
   using B = OperandTile<__nv_bfloat16, kBAlongK, kCoreSide, kCoreDepth>;
   __shared__ A a_tiles[2];
@@ -104,14 +104,15 @@ __global__ void __launch_bounds__(kBlockThreads, 1)
 
 }  // namespace
 
-template <class Starts = OneProduct>
-void run_tensor_core_gemm(const Product<__nv_bfloat16, float>& p, std::int64_t count = 1,
+template <class C = float, class Residual = C, class Starts = OneProduct>
+void run_tensor_core_gemm(const Product<__nv_bfloat16, C, Residual>& p, std::int64_t count = 1,
                           const Starts& starts = {}, Stream stream = nullptr) {
   const bool a_along_k = p.a.has_long_rows(), b_along_k = !p.b.has_long_rows();
-  const auto kernel = a_along_k ? (b_along_k ? &tensor_core_gemm<true, true, Starts>
-                                             : &tensor_core_gemm<true, false, Starts>)
-                                : (b_along_k ? &tensor_core_gemm<false, true, Starts>
-                                             : &tensor_core_gemm<false, false, Starts>);
+  const auto kernel = a_along_k
+                          ? (b_along_k ? &tensor_core_gemm<true, true, C, Residual, Starts>
+                                       : &tensor_core_gemm<true, false, C, Residual, Starts>)
+                          : (b_along_k ? &tensor_core_gemm<false, true, C, Residual, Starts>
+                                       : &tensor_core_gemm<false, false, C, Residual, Starts>);
   launch_tiles<kCoreSide, kCoreSide>(kernel, dim3(32, kBlockThreads / 32), p, count, starts,
                                      stream);
 }
