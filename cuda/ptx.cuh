@@ -106,6 +106,29 @@ __device__ __forceinline__ void mma_m16n8k16_bf16(float (&d)[4], const unsigned 
 #endif
 }
 
+/// cvt.rn.bf16x2: two numbers rounded to bf16, the first in the lower half, as ldmatrix leaves them.
+__device__ __forceinline__ unsigned pack_bf16(float low, float high) {
+#ifdef __CUDACC__
+  unsigned both;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(high), "f"(low));
+  return both;
+#else
+  return emulator::pack_bf16(low, high);
+#endif
+}
+
+/// ex2.approx.ftz: 2^x within 2 ulp, which is 2^-22 of it; results below 2^-126 are 0. For the fast
+/// class alone: the twin's bits are others.
+__device__ __forceinline__ float exp2_approximate(float x) {
+#ifdef __CUDACC__
+  float power;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(x));
+  return power;
+#else
+  return emulator::exp2_approximate(x);
+#endif
+}
+
 }  // namespace CHAINLINE_DEVICE_BUILD
 }  // namespace chainline::cuda::ptx
 

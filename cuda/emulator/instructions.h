@@ -92,4 +92,15 @@ inline void mma_m16n8k16_bf16(float (&d)[4], const unsigned (&a)[4], const unsig
       where);
 }
 
+inline unsigned pack_bf16(float low, float high) {
+  return __bfloat16_as_ushort(__nv_bfloat16(low)) |
+         static_cast<unsigned>(__bfloat16_as_ushort(__nv_bfloat16(high))) << 16;
+}
+
+/// By f64, so that the bits don't depend on whose libm it is.
+inline float exp2_approximate(float x) {
+  const auto power = static_cast<float>(std::exp2(double{x}));
+  return power < 0x1p-126f ? 0.0f : power;
+}
+
 }  // namespace chainline::emulator

@@ -271,10 +271,17 @@ Tensor rows_then_heads(const Tensor& t, std::int64_t columns) {
 AttentionResult attention(const Tensor& q, const Tensor& k, const Tensor& v,
                           const AttentionOptions& options) {
   const Tensor mask = check_heads(q, k, v, options.mask, "attention");
-  const auto statistic = [&] {
-    return Tensor::empty(q.shape().without(-1), q.dtype(), q.device());
-  };
-  AttentionResult out{rows_then_heads(q, v.shape()[3]), statistic(), statistic(), statistic()};
+  const Shape row_shape = q.shape().without(-1);
+  const DType dtype = parameter_dtype(q.dtype());
+  const auto statistic = [&] { return Tensor::empty(row_shape, dtype, q.device()); };
+  AttentionResult out{rows_then_heads(q, v.shape()[3]), statistic(), {}, {}};
+  if (q.dtype() == DType::bf16) {
+    out.max = out.lse;
+    out.sum = Tensor::full({1, 1, 1}, 1, dtype, q.device()).broadcast_to(row_shape);
+  } else {
+    out.max = statistic();
+    out.sum = statistic();
+  }
   kernel::attention(q.device(), q, k, v, options.scale, options.causal, mask, out.y, out.lse,
                     out.max, out.sum);
   return out;
@@ -288,13 +295,13 @@ AttentionGradients attention_backward(const Tensor& grad_y, const Tensor& q, con
   const Shape y_shape = q.shape().with(-1, v.shape()[3]), row_shape = q.shape().without(-1);
   check_operand(grad_y, y_shape, q, op, "grad_y");
   check_operand(forward.y, y_shape, q, op, "forward.y");
-  check_operand(forward.max, row_shape, q, op, "forward.max");
-  check_operand(forward.sum, row_shape, q, op, "forward.sum");
+  check_parameter(forward.max, row_shape, q, op, "forward.max");
+  check_parameter(forward.sum, row_shape, q, op, "forward.sum");
   AttentionGradients out{rows_then_heads(q, q.shape()[3]), rows_then_heads(k, k.shape()[3]),
                          rows_then_heads(v, v.shape()[3])};
-  kernel::attention_backward(q.device(), grad_y, q, k, v, forward.y, forward.max.contiguous(),
-                             forward.sum.contiguous(), options.scale, options.causal, mask, out.dq,
-                             out.dk, out.dv);
+  const Tensor sum = q.dtype() == DType::bf16 ? forward.sum : forward.sum.contiguous();
+  kernel::attention_backward(q.device(), grad_y, q, k, v, forward.y, forward.max.contiguous(), sum,
+                             options.scale, options.causal, mask, out.dq, out.dk, out.dv);
   return out;
 }
 

@@ -77,6 +77,14 @@ __global__ void mma_kernel(unsigned* out) {
   for (int i = 0; i < 4; ++i) memcpy(&out[l * 4 + i], &d[i], sizeof(float));
 }
 
+/// Lane l rounds numbers of 16 bits beside a tie, at it and beyond, with either sign.
+__global__ void pack_kernel(unsigned* out) {
+  const int l = static_cast<int>(threadIdx.x);
+  const float low = static_cast<float>(0x8040 + 16 * l),
+              high = static_cast<float>(-0xf0c0 - 16 * l);
+  out[l] = ptx::pack_bf16(low, high);
+}
+
 /// The fragments' own layout is nobody's business: lane l stores row l / 2 of the product, half of
 /// it.
 __global__ void wmma_kernel(unsigned* out) {
@@ -132,6 +140,7 @@ std::vector<TwinDump> dump_twins() {
                               run("ldmatrix_x4_trans", 4, &ldmatrix_kernel<true>),
                               run("cp_async_16", 4, &cp_async_kernel, in),
                               run("mma_m16n8k16_bf16", 4, &mma_kernel),
+                              run("pack_bf16", 1, &pack_kernel),
                               run("wmma_16x16x16_bf16", 8, &wmma_kernel)};
   cuda::device_free(in);
   return dumps;

@@ -13,7 +13,7 @@ struct TwinDump {
 };
 
 /// Runs every instruction of cuda/ptx.cuh, and wmma, on inputs that are the same everywhere, and
-/// whose sums are exact in any order.
+/// whose sums are exact in any order. exp2_approximate is left out: its bits are not the hardware's.
 std::vector<TwinDump> dump_twins();
 
 }  // namespace chainline::test

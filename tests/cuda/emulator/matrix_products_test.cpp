@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -109,6 +111,21 @@ TEST(MatrixInstructions, Bfloat16RoundsToNearestEven) {
   EXPECT_EQ(bits(1 + 0x3p-8f), 0x3f82) << "halfway, to even";
   EXPECT_EQ(bits(1 + 0x1.1p-8f), 0x3f81);
   EXPECT_EQ(__bfloat162float(__ushort_as_bfloat16(0xc040)), -3);
+}
+
+TEST(MatrixInstructions, PackTwoRoundedNumbersTheFirstBelow) {
+  EXPECT_EQ(cuda::ptx::pack_bf16(1, -3), 0xc0403f80u);
+  EXPECT_EQ(cuda::ptx::pack_bf16(1 + 0x1p-8f, 1 + 0x3p-8f), 0x3f823f80u) << "halfway, to even";
+}
+
+TEST(MatrixInstructions, PowersOfTwoEndAtTheLeastNormalNumber) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  EXPECT_EQ(cuda::ptx::exp2_approximate(3), 8);
+  EXPECT_EQ(cuda::ptx::exp2_approximate(-126), 0x1p-126f);
+  EXPECT_EQ(cuda::ptx::exp2_approximate(-126.5f), 0);
+  EXPECT_EQ(cuda::ptx::exp2_approximate(-infinity), 0);
+  EXPECT_EQ(cuda::ptx::exp2_approximate(129), infinity);
+  EXPECT_TRUE(std::isnan(cuda::ptx::exp2_approximate(infinity - infinity)));
 }
 
 }  // namespace
