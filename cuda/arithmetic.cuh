@@ -29,15 +29,11 @@ CHAINLINE_HOST_DEVICE Arithmetic<T> widen(T x) {
   return static_cast<Arithmetic<T>>(x);
 }
 
-/// Calls f(Type<T>{}) for the types that activations have on this device: f32, f64 and bf16.
-/// Anything else is a DTypeError that names the op.
+/// visit_floating (tensor/dtype.h) for the ops that also have the fast class.
 template <class F>
 decltype(auto) visit_activation(DType d, std::string_view op, F&& f) {
-  check<DTypeError>(d == DType::f32 || d == DType::f64 || d == DType::bf16, op,
-                    ": expected dtype f32, f64 or bf16, got ", d);
   if (d == DType::bf16) return f(Type<bf16>{});
-  if (d == DType::f32) return f(Type<float>{});
-  return f(Type<double>{});
+  return visit_floating(d, op, f);
 }
 
 }  // namespace chainline::cuda

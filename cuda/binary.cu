@@ -71,18 +71,26 @@ void visit_function(BinaryOp op, const Use& use) {
   }
 }
 
+/// visit_arithmetic with the fast class.
+template <class Use>
+void visit_number(DType dtype, std::string_view op, const Use& use) {
+  if (dtype == DType::bf16) return use(Type<bf16>{});
+  visit_arithmetic(dtype, op, use);
+}
+
 }  // namespace
 
 void binary(BinaryOp op, const Tensor& a, const Tensor& b, Tensor& y) {
-  visit_arithmetic(y.dtype(), name(op), [&]<class T>(Type<T>) {
-    visit_function<T>(op, [&](auto f) { elementwise<T, T, T>(y, f, a, b); });
+  visit_number(y.dtype(), name(op), [&]<class T>(Type<T>) {
+    visit_function<Arithmetic<T>>(op, [&](auto f) { compute<T, T, T>(y, f, a, b); });
   });
 }
 
 void binary_scalar(BinaryOp op, const Tensor& x, double value, Tensor& y) {
-  visit_arithmetic(y.dtype(), name(op), [&]<class T>(Type<T>) {
-    visit_function<T>(
-        op, [&]<class F>(F) { elementwise<T, T>(y, WithNumber<T, F>{static_cast<T>(value)}, x); });
+  visit_number(y.dtype(), name(op), [&]<class T>(Type<T>) {
+    using A = Arithmetic<T>;
+    visit_function<A>(
+        op, [&]<class F>(F) { compute<T, T>(y, WithNumber<A, F>{static_cast<A>(value)}, x); });
   });
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "cuda/arithmetic.cuh"
 #include "cuda/grid.cuh"
 #include "tensor/sample_sum.h"
 
@@ -35,7 +36,9 @@ template <class T>
 struct ItsGradient {
   const T* grad_y;
   std::int64_t C;
-  __device__ T operator()(std::int64_t r, std::int64_t c) const { return grad_y[r * C + c]; }
+  __device__ Arithmetic<T> operator()(std::int64_t r, std::int64_t c) const {
+    return widen(grad_y[r * C + c]);
+  }
 };
 
 /// Adds the columns of term(r, c), where r counts the rows of a tensor of shape x, (B, ..., C), to

@@ -3,6 +3,7 @@
 
 #include "tensor/ops/cross_entropy.h"
 
+#include "cuda/arithmetic.cuh"
 #include "cuda/first.cuh"
 #include "cuda/row_sum.cuh"
 #include "tensor/math.h"
@@ -16,41 +17,45 @@ struct Tokens {
   const T* logits;
   const std::int64_t* targets;
   std::int64_t count, per_sample, V, ignored;
-  T smoothing;
+  Arithmetic<T> smoothing;
 };
 
 /// The gradient of token r's loss, times g, by all lanes.
 template <class T>
-__device__ void token_gradient(const Tokens<T>& tokens, std::int64_t r, T lse, T g, T* dlogits) {
+__device__ void token_gradient(const Tokens<T>& tokens, std::int64_t r, Arithmetic<T> lse,
+                               Arithmetic<T> g, T* dlogits) {
+  using A = Arithmetic<T>;
   const std::int64_t V = tokens.V, target = tokens.targets[r];
   const T* const x = tokens.logits + r * V;
-  const T everywhere = tokens.smoothing / static_cast<T>(V);
+  const A everywhere = tokens.smoothing / static_cast<A>(V);
   for (std::int64_t v = lane(); v < V; v += kWarp) {
-    const T p = math::exp_at_most_one(x[v] - lse);
-    const T peak = v == target ? T(1) - tokens.smoothing : T(0);
-    dlogits[r * V + v] = target == tokens.ignored ? T(0)
-                         : v == target            ? g * ((p - everywhere) - peak)
-                                                  : g * (p - everywhere);
+    const A p = math::exp_at_most_one(widen(x[v]) - lse);
+    const A peak = v == target ? A(1) - tokens.smoothing : A(0);
+    dlogits[r * V + v] = static_cast<T>(target == tokens.ignored ? A(0)
+                                        : v == target            ? g * ((p - everywhere) - peak)
+                                                                 : g * (p - everywhere));
   }
 }
 
 template <class T>
-__global__ void loss_kernel(Tokens<T> tokens, const T* grad_loss, T* losses, T* lse, T* dlogits) {
+__global__ void loss_kernel(Tokens<T> tokens, const Arithmetic<T>* grad_loss, Arithmetic<T>* losses,
+                            Arithmetic<T>* lse, T* dlogits) {
+  using A = Arithmetic<T>;
   const std::int64_t V = tokens.V;
   for (std::int64_t r = first_row(); r < tokens.count; r += rows_at_once()) {
     const T* const x = tokens.logits + r * V;
     const std::int64_t target = tokens.targets[r];
-    T loss = 0, log_of_row = 0;
+    A loss = 0, log_of_row = 0;
     if (target != tokens.ignored) {
-      const T max = row_max<T>(V, [=](std::int64_t v) { return x[v]; });
-      const T log_sum = math::log(
-          row_sum<T>(V, [=](std::int64_t v) { return math::exp_at_most_one(x[v] - max); }));
+      const A max = row_max<A>(V, [=](std::int64_t v) { return widen(x[v]); });
+      const A log_sum = math::log(
+          row_sum<A>(V, [=](std::int64_t v) { return math::exp_at_most_one(widen(x[v]) - max); }));
       log_of_row = max + log_sum;
-      loss = log_sum + (max - x[target]);
+      loss = log_sum + (max - widen(x[target]));
       if (tokens.smoothing != 0) {
-        const T mean =
-            row_sum<T>(V, [=](std::int64_t v) { return x[v] - max; }) / static_cast<T>(V);
-        loss = (T(1) - tokens.smoothing) * loss + tokens.smoothing * (log_sum - mean);
+        const A mean =
+            row_sum<A>(V, [=](std::int64_t v) { return widen(x[v]) - max; }) / static_cast<A>(V);
+        loss = (A(1) - tokens.smoothing) * loss + tokens.smoothing * (log_sum - mean);
       }
     }
     if (lane() == 0) {
@@ -64,7 +69,8 @@ __global__ void loss_kernel(Tokens<T> tokens, const T* grad_loss, T* losses, T* 
 }
 
 template <class T>
-__global__ void backward_kernel(Tokens<T> tokens, const T* grad_loss, const T* lse, T* dlogits) {
+__global__ void backward_kernel(Tokens<T> tokens, const Arithmetic<T>* grad_loss,
+                                const Arithmetic<T>* lse, T* dlogits) {
   for (std::int64_t r = first_row(); r < tokens.count; r += rows_at_once()) {
     token_gradient(tokens, r, lse[r], grad_loss[r / tokens.per_sample], dlogits);
   }
@@ -154,7 +160,7 @@ Tokens<T> tokens_of(const Tensor& logits, const Tensor& targets, std::int64_t sa
           samples == 0 ? 0 : n / samples,
           logits.shape()[-1],
           options.ignore_index,
-          static_cast<T>(options.label_smoothing)};
+          static_cast<Arithmetic<T>>(options.label_smoothing)};
 }
 
 }  // namespace
@@ -164,15 +170,16 @@ void cross_entropy(const Tensor& logits, const Tensor& targets, const Tensor& gr
                    Tensor& lse, Tensor& dlogits) {
   check_targets(targets, logits.shape()[-1], options.ignore_index, "cross_entropy");
   count_labelled(targets, options.ignore_index, counts);
-  visit_floating(logits.dtype(), "cross_entropy", [&]<class T>(Type<T>) {
+  visit_activation(logits.dtype(), "cross_entropy", [&]<class T>(Type<T>) {
+    using A = Arithmetic<T>;
     const Tokens<T> tokens = tokens_of<T>(logits, targets, counts.numel(), options);
-    Tensor losses = Tensor::empty(targets.shape(), logits.dtype(), logits.device());
+    Tensor losses = Tensor::empty(targets.shape(), dtype_of<A>, logits.device());
     launch_rows(tokens.count, &loss_kernel<T>, tokens,
-                grad_loss.defined() ? grad_loss.device_data<T>() : nullptr,
-                losses.mutable_device_data<T>(), lse.mutable_device_data<T>(),
+                grad_loss.defined() ? grad_loss.device_data<A>() : nullptr,
+                losses.mutable_device_data<A>(), lse.mutable_device_data<A>(),
                 dlogits.defined() ? dlogits.mutable_device_data<T>() : nullptr);
-    launch_rows(counts.numel(), &sum_of_samples_kernel<T>, counts.numel(), tokens.per_sample,
-                losses.device_data<T>(), loss.mutable_device_data<T>());
+    launch_rows(counts.numel(), &sum_of_samples_kernel<A>, counts.numel(), tokens.per_sample,
+                losses.device_data<A>(), loss.mutable_device_data<A>());
   });
 }
 
@@ -180,10 +187,11 @@ void cross_entropy_backward(const Tensor& grad_loss, const Tensor& logits, const
                             const Tensor& lse, const ops::CrossEntropyOptions& options,
                             Tensor& dlogits) {
   check_targets(targets, logits.shape()[-1], options.ignore_index, "cross_entropy_backward");
-  visit_floating(logits.dtype(), "cross_entropy_backward", [&]<class T>(Type<T>) {
+  visit_activation(logits.dtype(), "cross_entropy_backward", [&]<class T>(Type<T>) {
+    using A = Arithmetic<T>;
     launch_rows(targets.numel(), &backward_kernel<T>,
                 tokens_of<T>(logits, targets, grad_loss.numel(), options),
-                grad_loss.device_data<T>(), lse.device_data<T>(), dlogits.mutable_device_data<T>());
+                grad_loss.device_data<A>(), lse.device_data<A>(), dlogits.mutable_device_data<T>());
   });
 }
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "cuda/arithmetic.cuh"
 #include "cuda/grid.cuh"
 #include "tensor/iterate.h"
 
@@ -64,6 +65,23 @@ void elementwise(Tensor& out, const F& f, const Tensors&... in) {
   launch_elements(out.numel(), &detail::elementwise_kernel<F, Out, In...>, out.numel(),
                   Offsets<N>(Walk<N>(out.shape(), {in.strides()...})), f,
                   out.mutable_device_data<Out>(), in.template device_data<In>()...);
+}
+
+/// f with operands and a result as they are in memory.
+template <class Out, class F>
+struct Computed {
+  F f;
+  template <class... In>
+  __device__ Out operator()(In... in) const {
+    return static_cast<Out>(f(widen(in)...));
+  }
+};
+
+/// elementwise for functions of numbers: f computes in Arithmetic<In>, and what it returns is rounded
+/// once.
+template <class Out, class... In, class F, class... Tensors>
+void compute(Tensor& out, const F& f, const Tensors&... in) {
+  elementwise<Out, In...>(out, Computed<Out, F>{f}, in...);
 }
 
 }  // namespace chainline::cuda

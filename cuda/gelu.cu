@@ -54,21 +54,23 @@ struct TanhBackward {
 }  // namespace
 
 void gelu(const Tensor& x, GeluForm form, Tensor& y) {
-  visit_floating(x.dtype(), "gelu", [&]<class T>(Type<T>) {
+  visit_activation(x.dtype(), "gelu", [&]<class T>(Type<T>) {
+    using A = Arithmetic<T>;
     if (form == GeluForm::erf) {
-      elementwise<T, T>(y, ErfForm<T>(), x);
+      compute<T, T>(y, ErfForm<A>(), x);
     } else {
-      elementwise<T, T>(y, TanhForm<T>(), x);
+      compute<T, T>(y, TanhForm<A>(), x);
     }
   });
 }
 
 void gelu_backward(const Tensor& grad_y, const Tensor& x, GeluForm form, Tensor& dx) {
-  visit_floating(x.dtype(), "gelu_backward", [&]<class T>(Type<T>) {
+  visit_activation(x.dtype(), "gelu_backward", [&]<class T>(Type<T>) {
+    using A = Arithmetic<T>;
     if (form == GeluForm::erf) {
-      elementwise<T, T, T>(dx, ErfBackward<T>(), grad_y, x);
+      compute<T, T, T>(dx, ErfBackward<A>(), grad_y, x);
     } else {
-      elementwise<T, T, T>(dx, TanhBackward<T>(), grad_y, x);
+      compute<T, T, T>(dx, TanhBackward<A>(), grad_y, x);
     }
   });
 }

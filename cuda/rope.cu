@@ -3,6 +3,7 @@
 
 #include "tensor/ops/rope.h"
 
+#include "cuda/arithmetic.cuh"
 #include "cuda/grid.cuh"
 #include "tensor/math.h"
 
@@ -31,18 +32,19 @@ struct Heads {
 };
 
 template <class T>
-__global__ void rotate_kernel(Heads n, const T* x, const T* table, T* y) {
+__global__ void rotate_kernel(Heads n, const T* x, const Arithmetic<T>* table, T* y) {
+  using A = Arithmetic<T>;
   const std::int64_t pairs = n.B * n.tokens * n.H * n.half;
   for (std::int64_t k = first_element(); k < pairs; k += elements_at_once()) {
     const std::int64_t i = k % n.half, h = k / n.half % n.H;
     const std::int64_t t = k / n.half / n.H % n.tokens, b = k / n.half / n.H / n.tokens;
-    const T* const cosine = table + (n.shared_positions ? t : b * n.tokens + t) * 2 * n.half;
-    const T* const sine = cosine + n.half;
+    const A* const cosine = table + (n.shared_positions ? t : b * n.tokens + t) * 2 * n.half;
+    const A* const sine = cosine + n.half;
     const T* const from = x + b * n.from[0] + h * n.from[1] + t * n.from[2];
     T* const to = y + b * n.to[0] + h * n.to[1] + t * n.to[2];
-    const T p = from[i], q = from[i + n.half];
-    to[i] = p * cosine[i] - q * sine[i];
-    to[i + n.half] = q * cosine[i] + p * sine[i];
+    const A p = widen(from[i]), q = widen(from[i + n.half]);
+    to[i] = static_cast<T>(p * cosine[i] - q * sine[i]);
+    to[i + n.half] = static_cast<T>(q * cosine[i] + p * sine[i]);
   }
 }
 
@@ -59,12 +61,13 @@ void rope(const Tensor& x, const Tensor& positions, double theta, bool backwards
                     {to[0], to[1], to[2]},
                     positions.rank() == 1};
   const std::int64_t entries = positions.numel() * heads.half;
-  visit_floating(x.dtype(), "rope", [&]<class T>(Type<T>) {
-    Tensor table = Tensor::empty({positions.numel(), s[3]}, x.dtype(), x.device());
-    launch_elements(entries, &table_kernel<T>, entries, heads.half, math::log(theta), backwards,
-                    positions.device_data<std::int64_t>(), table.mutable_device_data<T>());
+  visit_activation(x.dtype(), "rope", [&]<class T>(Type<T>) {
+    using A = Arithmetic<T>;
+    Tensor table = Tensor::empty({positions.numel(), s[3]}, dtype_of<A>, x.device());
+    launch_elements(entries, &table_kernel<A>, entries, heads.half, math::log(theta), backwards,
+                    positions.device_data<std::int64_t>(), table.mutable_device_data<A>());
     launch_elements(x.numel() / 2, &rotate_kernel<T>, heads, x.device_data<T>(),
-                    table.device_data<T>(), y.mutable_device_data<T>());
+                    table.device_data<A>(), y.mutable_device_data<T>());
   });
 }
 

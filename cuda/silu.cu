@@ -32,31 +32,34 @@ template <class T>
 __global__ void gate_backward_kernel(std::int64_t n, const T* grad_y, const T* gate, const T* up,
                                      T* dgate, T* dup) {
   for (std::int64_t i = first_element(); i < n; i += elements_at_once()) {
-    const T s = math::sigmoid(gate[i]);
-    dgate[i] = (grad_y[i] * up[i]) * slope(gate[i], s);
-    dup[i] = grad_y[i] * (gate[i] * s);
+    const Arithmetic<T> g = widen(grad_y[i]), x = widen(gate[i]), s = math::sigmoid(x);
+    dgate[i] = static_cast<T>((g * widen(up[i])) * slope(x, s));
+    dup[i] = static_cast<T>(g * (x * s));
   }
 }
 
 }  // namespace
 
 void silu(const Tensor& x, Tensor& y) {
-  visit_floating(x.dtype(), "silu", [&]<class T>(Type<T>) { elementwise<T, T>(y, Silu<T>(), x); });
+  visit_activation(x.dtype(), "silu",
+                   [&]<class T>(Type<T>) { compute<T, T>(y, Silu<Arithmetic<T>>(), x); });
 }
 
 void silu_backward(const Tensor& grad_y, const Tensor& x, Tensor& dx) {
-  visit_floating(x.dtype(), "silu_backward",
-                 [&]<class T>(Type<T>) { elementwise<T, T, T>(dx, SiluBackward<T>(), grad_y, x); });
+  visit_activation(x.dtype(), "silu_backward", [&]<class T>(Type<T>) {
+    compute<T, T, T>(dx, SiluBackward<Arithmetic<T>>(), grad_y, x);
+  });
 }
 
 void silu_gate(const Tensor& gate, const Tensor& up, Tensor& y) {
-  visit_floating(gate.dtype(), "silu_gate",
-                 [&]<class T>(Type<T>) { elementwise<T, T, T>(y, SiluGate<T>(), gate, up); });
+  visit_activation(gate.dtype(), "silu_gate", [&]<class T>(Type<T>) {
+    compute<T, T, T>(y, SiluGate<Arithmetic<T>>(), gate, up);
+  });
 }
 
 void silu_gate_backward(const Tensor& grad_y, const Tensor& gate, const Tensor& up, Tensor& dgate,
                         Tensor& dup) {
-  visit_floating(gate.dtype(), "silu_gate_backward", [&]<class T>(Type<T>) {
+  visit_activation(gate.dtype(), "silu_gate_backward", [&]<class T>(Type<T>) {
     launch_elements(gate.numel(), &gate_backward_kernel<T>, gate.numel(), grad_y.device_data<T>(),
                     gate.device_data<T>(), up.device_data<T>(), dgate.mutable_device_data<T>(),
                     dup.mutable_device_data<T>());

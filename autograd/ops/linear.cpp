@@ -50,24 +50,27 @@ Variable bias_gradient(const Variable& g, const SampleSum& sum) {
                                   [](BiasGradientRule&) {})[0];
 }
 
+/// dx = g W
+Variable input_gradient(const Variable& g, const Variable& weight, const Shape& x) {
+  // With a weight of another dtype only linear multiplies.
+  if (g.dtype() == DType::bf16) return linear(g, transpose(weight, 0, 1));
+  // All rows as one matrix: a row's product does not depend on the rows around it.
+  const std::int64_t N = g.shape()[-1];
+  const Shape rows{N == 0 ? 0 : g.value().numel() / N, N};
+  return reshape(matmul(reshape(g, rows), weight), x);
+}
+
 struct LinearRule final : Node {
   bool biased = false, has_residual = false;  // which of the inputs after the weight there are
   std::string_view name() const override { return "linear"; }
   Variables backward(const Variables& g, const Needs& needs) const override {
     const auto [x, weight] = saved<2>();
     Variables gradients(inputs().size());
-    if (needs[0]) gradients[0] = reshape(matmul(reshape(g[0], rows_of(g[0])), weight), x.shape());
+    if (needs[0]) gradients[0] = input_gradient(g[0], weight, x.shape());
     if (needs[1]) gradients[1] = weight_gradient(g[0], x, needs.sum(1));
     if (biased && needs[2]) gradients[2] = bias_gradient(g[0], needs.sum(2));
     if (has_residual && needs[inputs().size() - 1]) gradients.back() = g[0];
     return gradients;
-  }
-
- private:
-  /// All rows as one matrix: a row's product does not depend on the rows around it.
-  static Shape rows_of(const Variable& g) {
-    const std::int64_t N = g.shape()[-1];
-    return {N == 0 ? 0 : g.value().numel() / N, N};
   }
 };
 

@@ -5,6 +5,7 @@
 
 #include "tensor/iterate.h"
 #include "tensor/ops/broadcast.h"
+#include "tensor/ops/operand.h"
 
 namespace chainline {
 
@@ -18,17 +19,18 @@ std::string_view name(BinaryOp op) {
 namespace chainline::ops {
 namespace {
 
-void check_arithmetic(DType dtype, BinaryOp op, std::string_view op_name) {
+void check_arithmetic(const Tensor& x, BinaryOp op, std::string_view op_name) {
+  const DType dtype = x.dtype();
   if (op == BinaryOp::div) {
     check<DTypeError>(dtype != DType::i64, op_name, ": expected dtype f32 or f64, got i64",
                       "; a division of integers is not defined");
   }
-  check<DTypeError>(dtype == DType::f32 || dtype == DType::f64 || dtype == DType::i64, op_name,
-                    ": expected dtype f32, f64 or i64, got ", dtype);
+  check<DTypeError>(dtype == DType::f32 || dtype == DType::f64 || dtype == DType::i64 || is_fast(x),
+                    op_name, ": expected dtype f32, f64 or i64, got ", dtype);
 }
 
 Tensor binary(BinaryOp op, const Tensor& a, const Tensor& b) {
-  check_arithmetic(a.dtype(), op, name(op));
+  check_arithmetic(a, op, name(op));
   const Broadcast on = broadcast(a, b, name(op));
   Tensor y = Tensor::empty(on.a.shape(), a.dtype(), a.device());
   kernel::binary(a.device(), op, on.a, on.b, y);
@@ -36,7 +38,7 @@ Tensor binary(BinaryOp op, const Tensor& a, const Tensor& b) {
 }
 
 Tensor binary_scalar(BinaryOp op, std::string_view op_name, const Tensor& x, double value) {
-  check_arithmetic(x.dtype(), op, op_name);
+  check_arithmetic(x, op, op_name);
   if (x.dtype() == DType::i64) {
     check<ValueError>(std::trunc(value) == value && std::abs(value) < 0x1p63, op_name,
                       ": value: expected an integer of 64 bits for dtype i64, got ", value);

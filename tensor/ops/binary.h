@@ -30,10 +30,10 @@ namespace chainline::ops {
 ///   maximum, minimum: the larger, the smaller; NaN when either is NaN; of two equals, a
 ///
 /// Shapes   a, b of shapes that broadcast  ->  y of their common shape
-/// DTypes   f32, f64, and i64 except in div; both alike; integers wrap around
+/// DTypes   f32, f64, bf16, and i64 except in div; both alike; integers wrap around
 /// Errors   ShapeError when the shapes do not broadcast; DTypeError, DeviceError when the operands
 ///          differ, and for a division of integers
-/// Bits     exact
+/// Bits     exact; bf16: those of f32, rounded once
 Tensor add(const Tensor& a, const Tensor& b);
 Tensor sub(const Tensor& a, const Tensor& b);
 Tensor mul(const Tensor& a, const Tensor& b);
@@ -41,14 +41,14 @@ Tensor div(const Tensor& a, const Tensor& b);
 Tensor maximum(const Tensor& a, const Tensor& b);
 Tensor minimum(const Tensor& a, const Tensor& b);
 
-/// Arithmetic with one number, which is rounded to the dtype of x once.
+/// Arithmetic with one number, which is rounded to the dtype of x once, to f32 for bf16.
 ///
 ///   y = x + value,   x * value,   x / value
 ///
 /// Shapes   x (...)  ->  y (...)
-/// DTypes   f32, f64, and i64 except in div_scalar
+/// DTypes   f32, f64, bf16, and i64 except in div_scalar
 /// Errors   ValueError for a value that is no integer where x is i64; DTypeError as above
-/// Bits     exact
+/// Bits     exact; bf16: those of f32, rounded once
 Tensor add_scalar(const Tensor& x, double value);
 Tensor mul_scalar(const Tensor& x, double value);
 Tensor div_scalar(const Tensor& x, double value);

@@ -171,9 +171,10 @@ void check_cross_entropy(const Tensor& logits, const Tensor& targets,
 
 CrossEntropyResult empty_result(const Tensor& logits, const Tensor& targets) {
   const Shape samples{logits.shape()[0]};
-  return {Tensor::empty(samples, logits.dtype(), logits.device()),
+  const DType dtype = parameter_dtype(logits.dtype());
+  return {Tensor::empty(samples, dtype, logits.device()),
           Tensor::empty(samples, DType::i64, logits.device()),
-          Tensor::empty(targets.shape(), logits.dtype(), logits.device())};
+          Tensor::empty(targets.shape(), dtype, logits.device())};
 }
 
 }  // namespace
@@ -192,7 +193,8 @@ CrossEntropyWithGradient cross_entropy_with_gradient(const Tensor& logits, const
                                                      const Tensor& grad_loss,
                                                      const CrossEntropyOptions& options) {
   check_cross_entropy(logits, targets, options, "cross_entropy_with_gradient");
-  check_operand(grad_loss, {logits.shape()[0]}, logits, "cross_entropy_with_gradient", "grad_loss");
+  check_parameter(grad_loss, {logits.shape()[0]}, logits, "cross_entropy_with_gradient",
+                  "grad_loss");
   CrossEntropyWithGradient out{empty_result(logits, targets),
                                Tensor::empty(logits.shape(), logits.dtype(), logits.device())};
   kernel::cross_entropy(logits.device(), logits.contiguous(), targets.contiguous(),
@@ -204,8 +206,8 @@ CrossEntropyWithGradient cross_entropy_with_gradient(const Tensor& logits, const
 Tensor cross_entropy_backward(const Tensor& grad_loss, const Tensor& logits, const Tensor& targets,
                               const Tensor& lse, const CrossEntropyOptions& options) {
   check_cross_entropy(logits, targets, options, "cross_entropy_backward");
-  check_operand(grad_loss, {logits.shape()[0]}, logits, "cross_entropy_backward", "grad_loss");
-  check_operand(lse, targets.shape(), logits, "cross_entropy_backward", "lse");
+  check_parameter(grad_loss, {logits.shape()[0]}, logits, "cross_entropy_backward", "grad_loss");
+  check_parameter(lse, targets.shape(), logits, "cross_entropy_backward", "lse");
   Tensor dlogits = Tensor::empty(logits.shape(), logits.dtype(), logits.device());
   kernel::cross_entropy_backward(logits.device(), grad_loss.contiguous(), logits.contiguous(),
                                  targets.contiguous(), lse.contiguous(), options, dlogits);

@@ -32,12 +32,12 @@ struct CrossEntropyOptions {
 /// Shapes   logits (B, T, V), targets (B, T)  ->  loss (B); counts (B), i64; lse (B, T)
 ///          logits (N, V), targets (N)        ->  loss (N); counts (N); lse (N): T is 1
 /// Units    loss and lse are natural logarithms (nats)
-/// DTypes   logits f32 or f64; targets i64
+/// DTypes   logits f32 or f64, or bf16 with losses and lse in f32; targets i64
 /// Errors   ShapeError when V is 0 or the targets do not fit; DTypeError, DeviceError for the
 ///          targets; ValueError for a target outside of [0, V) that is not ignore_index, naming its
 ///          position, for a sample (B, T, V) without a labelled token, naming it, for rows (N, V)
 ///          of which none is labelled, and for a label_smoothing outside of [0, 1)
-/// Bits     exact; sums over V and over T by rule 3
+/// Bits     exact; sums over V and over T by rule 3; bf16: those of f32, dlogits rounded once
 /// Source   Szegedy et al.: Rethinking the Inception Architecture (2016), sec. 7, for the smoothing
 struct CrossEntropyResult {
   Tensor loss, counts, lse;

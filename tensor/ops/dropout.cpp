@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tensor/ops/operand.h"
 #include "tensor/parallel.h"
 
 namespace chainline::cpu::CHAINLINE_ISA {
@@ -52,7 +53,7 @@ namespace chainline::ops {
 Tensor dropout(const Tensor& x, double p, const Generator& generator, std::uint32_t epoch,
                std::span<const std::int64_t> samples, std::uint64_t position) {
   check<ValueError>(p >= 0 && p < 1, "dropout: p: expected a number of [0, 1), got ", p);
-  check<DTypeError>(x.dtype() == DType::f32 || x.dtype() == DType::f64,
+  check<DTypeError>(x.dtype() == DType::f32 || x.dtype() == DType::f64 || is_fast(x),
                     "dropout: x: expected dtype f32 or f64, got ", x.dtype());
   check<ShapeError>(x.rank() >= 1, "dropout: x: expected a leading sample dimension, got ",
                     x.shape());

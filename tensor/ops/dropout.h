@@ -25,10 +25,10 @@ namespace chainline::ops {
 ///
 /// Shapes   x (B, ...); samples: B numbers  ->  y as x
 /// Units    p is a probability, position counts elements
-/// DTypes   f32, f64; the factor 1 / (1 - p) is rounded to the dtype once
+/// DTypes   f32, f64, bf16; the factor 1 / (1 - p) is rounded to the dtype once, or to f32
 /// Errors   ValueError for p outside of [0, 1) or a sample outside of [0, 2^32); ShapeError when
 ///          the samples are not as many as x has
-/// Bits     exact
+/// Bits     exact; bf16: those of f32, rounded once
 /// Source   Srivastava et al., "Dropout", JMLR 15 (2014)
 Tensor dropout(const Tensor& x, double p, const Generator& generator, std::uint32_t epoch,
                std::span<const std::int64_t> samples, std::uint64_t position = 0);

@@ -18,8 +18,8 @@ namespace ops {
 ///   tanh   y = 0.5 * x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))
 ///
 /// Shapes   x of any shape  ->  y alike
-/// DTypes   f32, f64
-/// Bits     exact
+/// DTypes   f32, f64, bf16
+/// Bits     exact; bf16: those of f32, rounded once
 /// Source   Hendrycks, Gimpel: Gaussian Error Linear Units (2016)
 Tensor gelu(const Tensor& x, GeluForm form = GeluForm::erf);
 

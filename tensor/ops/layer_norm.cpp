@@ -77,12 +77,13 @@ namespace chainline::ops {
 
 LayerNormResult layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
   const Shape parameter{rows_of(x, "layer_norm", "x").length};
-  check_operand(weight, parameter, x, "layer_norm", "weight");
-  check_operand(bias, parameter, x, "layer_norm", "bias");
+  check_parameter(weight, parameter, x, "layer_norm", "weight");
+  check_parameter(bias, parameter, x, "layer_norm", "bias");
   const Shape row_statistics = x.shape().without(-1);
+  const DType statistic = parameter_dtype(x.dtype());
   LayerNormResult out{Tensor::empty(x.shape(), x.dtype(), x.device()),
-                      Tensor::empty(row_statistics, x.dtype(), x.device()),
-                      Tensor::empty(row_statistics, x.dtype(), x.device())};
+                      Tensor::empty(row_statistics, statistic, x.device()),
+                      Tensor::empty(row_statistics, statistic, x.device())};
   kernel::layer_norm(x.device(), x.contiguous(), weight.contiguous(), bias.contiguous(), eps, out.y,
                      out.mean, out.rstd);
   return out;
@@ -94,13 +95,13 @@ LayerNormGradients layer_norm_backward(const Tensor& grad_y, const Tensor& x, co
   const Shape parameter{rows_of(x, "layer_norm_backward", "x").length};
   const Shape row_statistics = x.shape().without(-1);
   check_operand(grad_y, x.shape(), x, "layer_norm_backward", "grad_y");
-  check_operand(weight, parameter, x, "layer_norm_backward", "weight");
-  check_operand(mean, row_statistics, x, "layer_norm_backward", "mean");
-  check_operand(rstd, row_statistics, x, "layer_norm_backward", "rstd");
+  check_parameter(weight, parameter, x, "layer_norm_backward", "weight");
+  check_parameter(mean, row_statistics, x, "layer_norm_backward", "mean");
+  check_parameter(rstd, row_statistics, x, "layer_norm_backward", "rstd");
   const std::int64_t samples = sample_count(x.shape());
   LayerNormGradients out{Tensor::empty(x.shape(), x.dtype(), x.device()),
-                         dweight.start(parameter, samples, x.dtype(), x.device()),
-                         dbias.start(parameter, samples, x.dtype(), x.device())};
+                         dweight.start(parameter, samples, weight.dtype(), x.device()),
+                         dbias.start(parameter, samples, weight.dtype(), x.device())};
   kernel::layer_norm_backward(x.device(), grad_y.contiguous(), x.contiguous(), weight.contiguous(),
                               mean.contiguous(), rstd.contiguous(), out.dx, out.dweight, out.dbias);
   return out;

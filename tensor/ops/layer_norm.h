@@ -13,10 +13,10 @@ namespace chainline::ops {
 ///
 /// Shapes   x (..., C); weight (C); bias (C)  ->  y (..., C); mean (...); rstd (...)
 /// Units    eps is a variance: it has the unit of x squared
-/// DTypes   f32, f64; all operands alike; sums are kept in the operands' type
+/// DTypes   f32, f64, all alike, also for sums; x and y bf16 beside f32, which it computes in
 /// Errors   ShapeError when C is 0, or weight or bias is not (C); DTypeError, DeviceError when the
 ///          operands differ
-/// Bits     exact; sums over a row by rule 3
+/// Bits     exact; sums over a row by rule 3; bf16: those of f32, rounded once
 /// Source   Ba, Kiros, Hinton: Layer Normalization (2016), eq. 3-4
 struct LayerNormResult {
   Tensor y, mean, rstd;
@@ -30,7 +30,7 @@ LayerNormResult layer_norm(const Tensor& x, const Tensor& weight, const Tensor& 
 ///   dweight[c] = sum_r grad_y[r, c] * n[r, c],   dbias[c] = sum_r grad_y[r, c]
 ///
 /// Shapes   grad_y (..., C)  ->  dx (..., C); dweight (C); dbias (C), or (B, C) per sample
-/// DTypes   f32, f64; all operands alike
+/// DTypes   f32, f64, all alike; grad_y, x and dx bf16 beside f32
 /// Errors   as layer_norm
 /// Bits     exact; sums over a row by rule 3, dweight and dbias over the samples by rule 4
 struct LayerNormGradients {

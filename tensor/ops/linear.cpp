@@ -2,7 +2,6 @@
 
 #include "tensor/column_sum.h"
 #include "tensor/gemm.h"
-#include "tensor/ops/broadcast.h"
 #include "tensor/ops/matmul.h"
 #include "tensor/ops/operand.h"
 #include "tensor/parallel.h"
@@ -83,10 +82,10 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const T
   const std::int64_t K = x.shape()[-1];
   check<ShapeError>(weight.rank() == 2 && weight.shape()[1] == K, "linear: weight: expected (N, ",
                     K, "), got ", weight.shape());
-  check_alike(weight, x, "linear", "weight");
   const std::int64_t N = weight.shape()[0];
+  check_parameter(weight, {N, K}, x, "linear", "weight");
   const Shape shape = x.shape().with(-1, N);
-  if (bias.defined()) check_operand(bias, {N}, x, "linear", "bias");
+  if (bias.defined()) check_parameter(bias, {N}, x, "linear", "bias");
   if (residual.defined()) check_operand(residual, shape, x, "linear", "residual");
   Tensor y = Tensor::empty(shape, x.dtype(), x.device());
   kernel::linear(x.device(), x.contiguous(), weight, bias.defined() ? bias.contiguous() : bias,
@@ -100,6 +99,8 @@ Tensor linear_backward_input(const Tensor& grad_y, const Tensor& weight) {
   check<ShapeError>(weight.rank() == 2 && weight.shape()[0] == N,
                     "linear_backward_input: weight: expected (", N, ", K), got ", weight.shape());
   const Shape shape = grad_y.shape().with(-1, weight.shape()[1]);
+  // With a weight of another dtype only linear multiplies.
+  if (grad_y.dtype() == DType::bf16) return linear(grad_y, weight.transpose(0, 1), {});
   const std::int64_t rows = grad_y.shape().slice(0, grad_y.rank() - 1).numel();
   return matmul(grad_y.reshape({rows, N}), weight).reshape(shape);
 }
@@ -109,15 +110,16 @@ Tensor linear_backward_weight(const Tensor& grad_y, const Tensor& x, const Sampl
   check_rows(x, "linear_backward_weight", "x");
   check_operand(x, grad_y.shape().with(-1, x.shape()[-1]), grad_y, "linear_backward_weight", "x");
   const Shape parameter{grad_y.shape()[-1], x.shape()[-1]};
-  Tensor total = sum.start(parameter, sample_count(x.shape()), x.dtype(), x.device());
+  Tensor total =
+      sum.start(parameter, sample_count(x.shape()), parameter_dtype(x.dtype()), x.device());
   kernel::linear_backward_weight(x.device(), grad_y.contiguous(), x.contiguous(), total);
   return total;
 }
 
 Tensor linear_backward_bias(const Tensor& grad_y, const SampleSum& sum) {
   check_rows(grad_y, "linear_backward_bias", "grad_y");
-  Tensor total = sum.start({grad_y.shape()[-1]}, sample_count(grad_y.shape()), grad_y.dtype(),
-                           grad_y.device());
+  Tensor total = sum.start({grad_y.shape()[-1]}, sample_count(grad_y.shape()),
+                           parameter_dtype(grad_y.dtype()), grad_y.device());
   kernel::linear_backward_bias(grad_y.device(), grad_y.contiguous(), total);
   return total;
 }

@@ -12,10 +12,10 @@ namespace chainline::ops {
 ///
 /// Shapes   x (..., K); weight (N, K); bias (N) or undefined; residual (..., N) or undefined
 ///          ->  y (..., N)
-/// DTypes   f32, f64; all operands alike
+/// DTypes   f32, f64, all alike; x, residual and y bf16 beside an f32 weight and bias
 /// Errors   ShapeError when x has no dimension, weight is not (N, K), bias is not (N) or residual is
 ///          not (..., N); DTypeError, DeviceError when the operands differ
-/// Bits     exact: the bits of (matmul(x, weight^T) + bias) + residual (rule 2)
+/// Bits     exact: the bits of (matmul(x, weight^T) + bias) + residual (rule 2); bf16: repeatable
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias,
               const Tensor& residual = {});
 
@@ -24,9 +24,9 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias,
 ///   dx[r, k] = sum_n grad_y[r, n] * weight[n, k]
 ///
 /// Shapes   grad_y (..., N); weight (N, K)  ->  dx (..., K)
-/// DTypes   f32, f64; both alike
+/// DTypes   f32, f64, both alike; grad_y and dx bf16 beside an f32 weight
 /// Errors   as linear
-/// Bits     exact: a chain over ascending n (rule 2)
+/// Bits     exact: a chain over ascending n (rule 2); bf16: repeatable
 Tensor linear_backward_input(const Tensor& grad_y, const Tensor& weight);
 
 /// The gradient of linear with respect to its weight.
@@ -37,7 +37,7 @@ Tensor linear_backward_input(const Tensor& grad_y, const Tensor& weight);
 /// 2, all dimensions between the first and the last for higher ranks.
 ///
 /// Shapes   grad_y (B, ..., N); x (B, ..., K)  ->  dweight (N, K), or (B, N, K) per sample
-/// DTypes   f32, f64; both alike
+/// DTypes   f32, f64, bf16; both alike; dweight of bf16 is f32, and its bits are repeatable
 /// Errors   ShapeError when the leading dimensions differ, or `into` is not (N, K); DTypeError,
 ///          DeviceError when the operands differ
 /// Bits     exact: g_b a chain over ascending t (rule 2), samples by rules 4 and 6
@@ -47,7 +47,7 @@ Tensor linear_backward_weight(const Tensor& grad_y, const Tensor& x, const Sampl
 /// dimension.
 ///
 /// Shapes   grad_y (B, ..., N)  ->  dbias (N), or (B, N) per sample
-/// DTypes   f32, f64
+/// DTypes   f32, f64; bf16, whose dbias is f32
 /// Errors   ShapeError when grad_y has no dimension, or `into` is not (N)
 /// Bits     exact: a sample's rows in ascending order, samples by rules 4 and 6
 Tensor linear_backward_bias(const Tensor& grad_y, const SampleSum& sum = {});

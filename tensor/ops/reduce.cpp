@@ -10,6 +10,7 @@
 #include "tensor/iterate.h"
 #include "tensor/ops/binary.h"
 #include "tensor/ops/chains_of_sum.h"
+#include "tensor/ops/operand.h"
 #include "tensor/ops/unary.h"
 #include "tensor/row_sum.h"
 
@@ -64,6 +65,7 @@ void add_sums(Tensor x, const Shape& kept, Tensor& total) {
 
 Tensor sum(const Tensor& x, const std::vector<std::int64_t>& dims, bool keepdim,
            std::string_view op) {
+  if (is_fast(x)) return sum(x.to(DType::f32), dims, keepdim, op).to(DType::bf16);
   check_floating(x, op);
   const Shape kept = kept_shape(x.shape(), dims, op);
   Tensor total = Tensor::zeros(keepdim ? kept : without(x.shape(), dims), x.dtype(), x.device());
@@ -73,6 +75,7 @@ Tensor sum(const Tensor& x, const std::vector<std::int64_t>& dims, bool keepdim,
 
 Tensor mean(const Tensor& x, const std::vector<std::int64_t>& dims, bool keepdim,
             std::string_view op) {
+  if (is_fast(x)) return mean(x.to(DType::f32), dims, keepdim, op).to(DType::bf16);
   const Tensor total = sum(x, dims, keepdim, op);
   std::int64_t terms = 1;
   for (const std::int64_t d : dims) terms *= x.shape()[d];
@@ -94,6 +97,7 @@ Tensor mean(const Tensor& x, const std::vector<std::int64_t>& dims, bool keepdim
 Tensor mean_all(const Tensor& x) { return mean(x, all_dims(x), false, "mean_all"); }
 
 Tensor sum_to(const Tensor& x, const Shape& shape, const SampleSum& samples) {
+  if (is_fast(x)) return sum_to(x.to(DType::f32), shape, samples).to(DType::bf16);
   check_floating(x, "sum_to");
   const std::int64_t missing = x.rank() - shape.rank();
   bool fits = missing >= 0;

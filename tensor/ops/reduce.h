@@ -19,9 +19,9 @@ namespace chainline::ops {
 ///
 /// Shapes   x (...)  ->  x's without the dimensions, or with size 1 in their place (keepdim);
 ///          sum_all: ()
-/// DTypes   f32, f64; sums are kept in the dtype of x
+/// DTypes   f32, f64, bf16; sums are kept in the dtype of x, those of bf16 in f32
 /// Errors   ShapeError for a dimension that x lacks or that is named twice; DTypeError
-/// Bits     exact
+/// Bits     exact; bf16: those of f32, rounded once
 Tensor sum(const Tensor& x, const std::vector<std::int64_t>& dims, bool keepdim = false);
 Tensor sum_all(const Tensor& x);
 
@@ -33,7 +33,7 @@ Tensor sum_all(const Tensor& x);
 /// one dimension is one sample.
 ///
 /// Shapes   x of a shape that `shape` broadcasts to  ->  shape; (B, shape...) per sample
-/// DTypes   f32, f64
+/// DTypes   f32, f64, bf16
 /// Errors   ShapeError when `shape` does not broadcast to x's, or when gradients per sample are
 ///          asked for although x's first dimension remains; DTypeError
 /// Bits     exact; rule 4 when the first dimension is summed over

@@ -65,9 +65,9 @@ namespace chainline::ops {
 
 RmsNormResult rms_norm(const Tensor& x, const Tensor& weight, double eps) {
   const Shape parameter{rows_of(x, "rms_norm", "x").length};
-  check_operand(weight, parameter, x, "rms_norm", "weight");
+  check_parameter(weight, parameter, x, "rms_norm", "weight");
   RmsNormResult out{Tensor::empty(x.shape(), x.dtype(), x.device()),
-                    Tensor::empty(x.shape().without(-1), x.dtype(), x.device())};
+                    Tensor::empty(x.shape().without(-1), weight.dtype(), x.device())};
   kernel::rms_norm(x.device(), x.contiguous(), weight.contiguous(), eps, out.y, out.rstd);
   return out;
 }
@@ -76,10 +76,11 @@ RmsNormGradients rms_norm_backward(const Tensor& grad_y, const Tensor& x, const 
                                    const Tensor& rstd, const SampleSum& dweight) {
   const Shape parameter{rows_of(x, "rms_norm_backward", "x").length};
   check_operand(grad_y, x.shape(), x, "rms_norm_backward", "grad_y");
-  check_operand(weight, parameter, x, "rms_norm_backward", "weight");
-  check_operand(rstd, x.shape().without(-1), x, "rms_norm_backward", "rstd");
-  RmsNormGradients out{Tensor::empty(x.shape(), x.dtype(), x.device()),
-                       dweight.start(parameter, sample_count(x.shape()), x.dtype(), x.device())};
+  check_parameter(weight, parameter, x, "rms_norm_backward", "weight");
+  check_parameter(rstd, x.shape().without(-1), x, "rms_norm_backward", "rstd");
+  RmsNormGradients out{
+      Tensor::empty(x.shape(), x.dtype(), x.device()),
+      dweight.start(parameter, sample_count(x.shape()), weight.dtype(), x.device())};
   kernel::rms_norm_backward(x.device(), grad_y.contiguous(), x.contiguous(), weight.contiguous(),
                             rstd.contiguous(), out.dx, out.dweight);
   return out;

@@ -12,10 +12,10 @@ namespace chainline::ops {
 ///
 /// Shapes   x (..., C); weight (C)  ->  y (..., C); rstd (...)
 /// Units    eps is a mean square: it has the unit of x squared
-/// DTypes   f32, f64; both operands alike; sums are kept in the operands' type
+/// DTypes   f32, f64, both alike, also for sums; x and y bf16 beside f32, which it computes in
 /// Errors   ShapeError when C is 0 or weight is not (C); DTypeError, DeviceError when the operands
 ///          differ
-/// Bits     exact; sums over a row by rule 3
+/// Bits     exact; sums over a row by rule 3; bf16: those of f32, rounded once
 /// Source   Zhang, Sennrich: Root Mean Square Layer Normalization (2019), eq. 4; eps as in LLaMA
 struct RmsNormResult {
   Tensor y, rstd;
@@ -29,7 +29,7 @@ RmsNormResult rms_norm(const Tensor& x, const Tensor& weight, double eps);
 ///   dweight[c] = sum_r grad_y[r, c] * n[r, c]
 ///
 /// Shapes   grad_y (..., C)  ->  dx (..., C); dweight (C), or (B, C) per sample
-/// DTypes   f32, f64; all operands alike
+/// DTypes   f32, f64, all alike; grad_y, x and dx bf16 beside f32
 /// Errors   as rms_norm
 /// Bits     exact; sums over a row by rule 3, dweight over the samples by rule 4
 struct RmsNormGradients {

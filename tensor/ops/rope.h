@@ -17,10 +17,10 @@ namespace chainline::ops {
 /// f64, once for each position and pair, and then converted.
 ///
 /// Shapes   x (B, H, T, D); positions (T) or (B, T)  ->  y (B, H, T, D), in memory as (B, T, H, D)
-/// DTypes   x f32 or f64; positions i64
+/// DTypes   x f32, f64 or bf16; positions i64
 /// Errors   ShapeError when x is not (B, H, T, D) with an even D, or positions do not fit it;
 ///          DTypeError, DeviceError for positions; ValueError when theta is not above 0
-/// Bits     exact
+/// Bits     exact; bf16: those of f32, rounded once
 /// Source   Su et al.: RoFormer (2021), sec. 3.2.2
 Tensor rope(const Tensor& x, const Tensor& positions, double theta);
 

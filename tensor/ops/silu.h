@@ -8,8 +8,8 @@ namespace chainline::ops {
 /// The sigmoid linear unit: y = x * sigmoid(x).
 ///
 /// Shapes   x of any shape  ->  y alike
-/// DTypes   f32, f64
-/// Bits     exact
+/// DTypes   f32, f64, bf16
+/// Bits     exact; bf16: those of f32, rounded once
 /// Source   Elfwing, Uchibe, Doya: Sigmoid-Weighted Linear Units (2017)
 Tensor silu(const Tensor& x);
 
@@ -22,9 +22,9 @@ Tensor silu_backward(const Tensor& grad_y, const Tensor& x);
 /// The middle of a SwiGLU block: y = silu(gate) * up.
 ///
 /// Shapes   gate, up of any one shape  ->  y alike
-/// DTypes   f32, f64; both operands alike
+/// DTypes   f32, f64, bf16; both operands alike
 /// Errors   ShapeError, DTypeError, DeviceError when the operands differ
-/// Bits     exact; those of silu followed by a product
+/// Bits     exact; those of silu followed by a product; bf16: those of f32, rounded once
 /// Source   Shazeer: GLU Variants Improve Transformer (2020), eq. 5
 Tensor silu_gate(const Tensor& gate, const Tensor& up);
 

@@ -5,8 +5,11 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <string>
+#include <utility>
 
 #include "tensor/parallel.h"
+#include "tests/fast_class.h"
 #include "tests/support.h"
 
 namespace chainline {
@@ -115,8 +118,8 @@ TEST(Binary, RefusesWhatDoesNotFit) {
   EXPECT_EQ(
       message_of<DTypeError>([&] { ops::div_scalar(i, 2); }),
       "div_scalar: expected dtype f32 or f64, got i64; a division of integers is not defined");
-  EXPECT_EQ(message_of<DTypeError>([&] { ops::sub(x.to(DType::bf16), x.to(DType::bf16)); }),
-            "sub: expected dtype f32, f64 or i64, got bf16");
+  EXPECT_EQ(message_of<DTypeError>([&] { ops::sub(x.to(DType::u8), x.to(DType::u8)); }),
+            "sub: expected dtype f32, f64 or i64, got u8");
   EXPECT_EQ(message_of<ValueError>([&] { ops::add_scalar(i, 0.5); }),
             "add_scalar: value: expected an integer of 64 bits for dtype i64, got 0.5");
   EXPECT_EQ(message_of<ValueError>([&] { ops::mul_scalar(i, kNan); }),
@@ -138,6 +141,28 @@ TEST(Binary, KeepsItsBitsForAnyStridesAndThreads) {
       EXPECT_TRUE(same_bits(ops::add_scalar(a_t, 0.3), ops::add_scalar(a, 0.3)));
     }
   }
+}
+
+TEST(Binary, OfBf16IsThatOfF32RoundedOnce) {
+  using Op = Tensor (*)(const Tensor&, const Tensor&);
+  const std::vector<std::pair<Op, std::string>> operations{
+      {ops::add, "add"}, {ops::sub, "sub"},         {ops::mul, "mul"},
+      {ops::div, "div"}, {ops::maximum, "maximum"}, {ops::minimum, "minimum"}};
+  for (const auto& operation : operations) {
+    test::expect_f32_rounded_once(
+        [&](const std::vector<Tensor>& x) {
+          return std::vector<Tensor>{operation.first(x[0], x[1]),
+                                     operation.first(x[0].transpose(0, 1), x[2])};
+        },
+        {randn({5, 33}, 1), randn({33}, 2), randn({33, 5}, 3)},
+        operation.second + ": expected dtype f32, f64 or i64, got bf16");
+  }
+  test::expect_f32_rounded_once(
+      [](const std::vector<Tensor>& x) {
+        return std::vector<Tensor>{ops::add_scalar(x[0], 0.1), ops::mul_scalar(x[0], 0.1),
+                                   ops::div_scalar(x[0], 0.1)};
+      },
+      {randn({5, 33}, 1)}, "add_scalar: expected dtype f32, f64 or i64, got bf16");
 }
 
 }  // namespace

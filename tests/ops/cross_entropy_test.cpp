@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "tests/fast_class.h"
 #include "tests/support.h"
 
 namespace chainline {
@@ -255,6 +256,29 @@ TEST(CrossEntropy, GivesTheSameBitsForAnyNumberOfThreads) {
     return std::vector<Tensor>{out.loss, out.counts, out.lse,
                                ops::cross_entropy_backward(out.loss, x, targets, out.lse, options)};
   });
+}
+
+TEST(CrossEntropy, OfBf16IsThatOfF32RoundedOnce) {
+  const Tensor targets = randint({3, 5}, 0, 40, 1), grad_loss = randn({3}, 2, DType::f32);
+  for (const double smoothing : {0.0, 0.1}) {
+    ops::CrossEntropyOptions options;
+    options.label_smoothing = smoothing;
+    test::expect_f32_rounded_once(
+        [&](const std::vector<Tensor>& x) {
+          const ops::CrossEntropyWithGradient out =
+              ops::cross_entropy_with_gradient(x[0], targets, grad_loss, options);
+          EXPECT_EQ(out.result.loss.dtype(), DType::f32);
+          return std::vector<Tensor>{
+              out.result.loss, out.result.lse, out.dlogits,
+              ops::cross_entropy_backward(grad_loss, x[0], targets, out.result.lse, options)};
+        },
+        {randn({3, 5, 40}, 3)}, "cross_entropy: expected dtype f32 or f64, got bf16");
+  }
+  EXPECT_EQ(message_of<DTypeError>([&] {
+              ops::cross_entropy_with_gradient(randn({3, 5, 40}, 3, DType::bf16), targets,
+                                               randn({3}, 1, DType::bf16), {});
+            }),
+            "cross_entropy_with_gradient: grad_loss: expected dtype f32, got bf16");
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "tensor/ops/binary.h"
 #include "tensor/parallel.h"
+#include "tests/fast_class.h"
 #include "tests/support.h"
 
 namespace chainline {
@@ -132,6 +133,14 @@ TEST(Dropout, RefusesWhatIsNotAProbabilityOrASample) {
   EXPECT_EQ(
       message_of<DTypeError>([&] { ops::dropout(x.to(DType::i64), 0.5, kGenerator, 0, two); }),
       "dropout: x: expected dtype f32 or f64, got i64");
+}
+
+TEST(Dropout, OfBf16IsThatOfF32RoundedOnce) {
+  test::expect_f32_rounded_once(
+      [](const std::vector<Tensor>& x) {
+        return std::vector<Tensor>{ops::dropout(x[0], 0.3, kGenerator, 1, Samples{4, 5, 9})};
+      },
+      {randn({3, 50}, 1)}, "dropout: x: expected dtype f32 or f64, got bf16");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "tests/fast_class.h"
 #include "tests/support.h"
 
 namespace chainline {
@@ -83,6 +84,16 @@ TEST(Gelu, GivesTheSameBitsForAnyNumberOfThreads) {
     return std::vector<Tensor>{ops::gelu(x), ops::gelu(x, GeluForm::tanh), ops::gelu_backward(x, x),
                                ops::gelu_backward(x, x, GeluForm::tanh)};
   });
+}
+
+TEST(Gelu, OfBf16IsThatOfF32RoundedOnce) {
+  for (const GeluForm form : {GeluForm::erf, GeluForm::tanh}) {
+    test::expect_f32_rounded_once(
+        [&](const std::vector<Tensor>& x) {
+          return std::vector<Tensor>{ops::gelu(x[0], form), ops::gelu_backward(x[1], x[0], form)};
+        },
+        {randn({3, 200}, 1), randn({3, 200}, 2)}, "gelu: expected dtype f32 or f64, got bf16");
+  }
 }
 
 }  // namespace

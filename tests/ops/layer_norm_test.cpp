@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "tensor/ops/binary.h"
+#include "tests/fast_class.h"
 #include "tests/support.h"
 
 namespace chainline {
@@ -184,6 +185,30 @@ TEST(LayerNorm, GivesTheSameBitsForAnyNumberOfThreads) {
         ops::layer_norm_backward(out.y, x, weight, out.mean, out.rstd);
     return std::vector<Tensor>{out.y, out.mean, out.rstd, g.dx, g.dweight, g.dbias};
   });
+}
+
+TEST(LayerNorm, OfBf16IsThatOfF32RoundedOnce) {
+  for (const Shape& s : {Shape{5}, Shape{3, 1}, Shape{2, 3, 33}, Shape{4, 7, 100}, Shape{0, 3}}) {
+    const Shape parameter{s[-1]};
+    const Tensor weight = randn(parameter, 1, DType::f32), bias = randn(parameter, 2, DType::f32);
+    test::expect_f32_rounded_once(
+        [&](const std::vector<Tensor>& x) {
+          const ops::LayerNormResult out = ops::layer_norm(x[0], weight, bias, 1e-5);
+          const ops::LayerNormGradients g =
+              ops::layer_norm_backward(x[1], x[0], weight, out.mean, out.rstd);
+          const ops::LayerNormGradients of_samples = ops::layer_norm_backward(
+              x[1], x[0], weight, out.mean, out.rstd, {{}, true}, {{}, true});
+          EXPECT_EQ(g.dweight.dtype(), DType::f32);
+          return std::vector<Tensor>{out.y,     out.mean, out.rstd,           g.dx,
+                                     g.dweight, g.dbias,  of_samples.dweight, of_samples.dbias};
+        },
+        {randn(s, 3), randn(s, 4)}, "layer_norm: expected dtype f32 or f64, got bf16");
+  }
+  const Tensor x = randn({2, 4}, 1, DType::bf16);
+  EXPECT_EQ(message_of<DTypeError>([&] {
+              ops::layer_norm(x, randn({4}, 1, DType::bf16), randn({4}, 1, DType::bf16), 1e-5);
+            }),
+            "layer_norm: weight: expected dtype f32, got bf16");
 }
 
 }  // namespace

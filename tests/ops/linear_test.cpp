@@ -7,6 +7,7 @@
 
 #include "tensor/ops/binary.h"
 #include "tensor/ops/matmul.h"
+#include "tensor/ops/unary.h"
 #include "tests/support.h"
 
 namespace chainline {
@@ -178,6 +179,100 @@ TEST(Linear, OfNoSamplesHasZeroGradients) {
   EXPECT_TRUE(same_bits(ops::linear_backward_bias(grad_y), test::zeros({2}, DType::f32)));
   EXPECT_EQ(ops::linear_backward_input(grad_y, randn({2, 4}, 1, DType::f32)).shape(),
             (Shape{0, 3, 4}));
+}
+
+/// Whether each of computed's elements is as near to the exact product of a (M, K) and b (K, N), plus
+/// what stands in `more`, as the fast class promises: n additions of one element, in any order, lose at
+/// most n 2^-23 of the sum of the magnitudes to first order, and n^2 2^-46 beyond; products of bf16 are
+/// exact in f32; and a result of bf16, with 8 bits, is rounded once, by 2^-8.
+void expect_fast_product(const Tensor& computed, const Tensor& a, const Tensor& b,
+                         const std::vector<Tensor>& more = {}) {
+  const auto wide = [](const Tensor& t) { return t.to(DType::f64); };
+  const Tensor pa = wide(a), pb = wide(b);
+  Tensor sum = ops::matmul(pa, pb), magnitude = ops::matmul(ops::abs(pa), ops::abs(pb));
+  for (const Tensor& t : more) {
+    sum = ops::add(sum, wide(t)), magnitude = ops::add(magnitude, ops::abs(wide(t)));
+  }
+  const double n = static_cast<double>(a.shape()[-1] + 3), unit = 0x1p-23;
+  const std::vector<double> y = wide(computed).to_vector<double>();
+  const std::vector<double> exact = sum.to_vector<double>(), size = magnitude.to_vector<double>();
+  ASSERT_EQ(y.size(), exact.size());
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    double bound = n * unit * (1 + n * unit) * size[i];
+    if (computed.dtype() == DType::bf16) bound += 0x1p-8 * (std::abs(exact[i]) + bound);
+    ASSERT_LE(std::abs(y[i] - exact[i]), bound) << "element " << i;
+  }
+}
+
+TEST(Linear, OfBf16MultipliesByTheRoundedWeightAndSumsInF32) {
+  const auto rows = [](const Tensor& t) { return t.reshape({-1, t.shape()[-1]}); };
+  for (const Shape& s : {Shape{5}, Shape{7, 5}, Shape{3, 9, 130}, Shape{2, 3, 4, 17}}) {
+    const Tensor x = randn(s, 1, DType::bf16), weight = randn({19, s[-1]}, 2, DType::f32);
+    const Tensor bias = randn({19}, 3, DType::f32),
+                 residual = randn(s.with(-1, 19), 4, DType::bf16);
+    if (test::device() == kCpu) {
+      EXPECT_EQ(message_of<DTypeError>([&] { ops::linear(x, weight, bias, residual); }),
+                "linear: expected dtype f32 or f64, got bf16");
+      EXPECT_EQ(message_of<DTypeError>([&] { ops::linear_backward_weight(residual, x); }),
+                "linear_backward_weight: expected dtype f32 or f64, got bf16");
+      continue;
+    }
+    const Tensor w = weight.to(DType::bf16), plain = ops::linear(x, weight, {});
+    EXPECT_EQ(plain.dtype(), DType::bf16);
+    expect_fast_product(rows(plain), rows(x), w.transpose(0, 1));
+    expect_fast_product(rows(ops::linear(x, weight, bias, residual)), rows(x), w.transpose(0, 1),
+                        {bias, rows(residual)});
+    // A weight of other strides is the same weight.
+    const Tensor turned = weight.transpose(0, 1).contiguous().transpose(0, 1);
+    expect_fast_product(rows(ops::linear(x, turned, {})), rows(x), w.transpose(0, 1));
+
+    const Tensor grad_y = residual, dx = ops::linear_backward_input(grad_y, weight);
+    EXPECT_EQ(dx.dtype(), DType::bf16);
+    expect_fast_product(rows(dx), rows(grad_y), w);
+    const Tensor g = rows(grad_y).transpose(0, 1);
+    const Tensor dweight = ops::linear_backward_weight(grad_y, x);
+    EXPECT_EQ(dweight.dtype(), DType::f32);
+    expect_fast_product(dweight, g, rows(x));
+    Tensor total = randn({19, s[-1]}, 5, DType::f32);
+    const Tensor before = total.clone();
+    ops::linear_backward_weight(grad_y, x, {total});
+    expect_fast_product(total, g, rows(x), {before});
+    const Tensor of_samples = ops::linear_backward_weight(grad_y, x, {{}, true});
+    for (std::int64_t b = 0; b < of_samples.shape()[0]; ++b) {
+      const auto sample = [&](const Tensor& t) {
+        return t.rank() == 1 ? t.unsqueeze(0) : rows(t.narrow(0, b, 1));
+      };
+      expect_fast_product(of_samples.select(0, b), sample(grad_y).transpose(0, 1), sample(x));
+    }
+    // The bias has no product: its sums are those of f32.
+    EXPECT_TRUE(same_bits(ops::linear_backward_bias(grad_y),
+                          ops::linear_backward_bias(grad_y.to(DType::f32))));
+  }
+}
+
+TEST(Linear, OfBf16TakesF32ParametersAlone) {
+  const Tensor x = randn({2, 3}, 1, DType::bf16), weight = randn({4, 3}, 2, DType::f32);
+  EXPECT_EQ(message_of<DTypeError>([&] { ops::linear(x, weight.to(DType::bf16), {}); }),
+            "linear: weight: expected dtype f32, got bf16");
+  EXPECT_EQ(message_of<DTypeError>([&] { ops::linear(x, weight, randn({4}, 1, DType::bf16)); }),
+            "linear: bias: expected dtype f32, got bf16");
+  EXPECT_EQ(message_of<DTypeError>([&] {
+              ops::linear(x, weight, {}, randn({2, 4}, 1, DType::f32));
+            }),
+            "linear: residual: expected dtype bf16, got f32");
+}
+
+TEST(Linear, OfNoBf16SamplesHasZeroGradients) {
+  if (test::device() == kCpu) return;  // which has none
+  const Tensor grad_y = test::zeros({0, 3, 2}, DType::bf16);
+  const Tensor x = test::zeros({0, 3, 4}, DType::bf16);
+  EXPECT_TRUE(same_bits(ops::linear_backward_weight(grad_y, x), test::zeros({2, 4}, DType::f32)));
+  EXPECT_EQ(ops::linear(x, randn({2, 4}, 1, DType::f32), {}).shape(), (Shape{0, 3, 2}));
+  // A product over no k is the bias.
+  EXPECT_TRUE(same_bits(ops::linear(test::zeros({2, 0}, DType::bf16),
+                                    test::zeros({3, 0}, DType::f32), randn({3}, 1, DType::f32))
+                            .select(0, 1),
+                        randn({3}, 1, DType::f32).to(DType::bf16)));
 }
 
 TEST(Linear, RefusesOperandsThatDoNotFit) {

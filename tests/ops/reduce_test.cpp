@@ -7,6 +7,7 @@
 
 #include "tensor/ops/unary.h"
 #include "tensor/parallel.h"
+#include "tests/fast_class.h"
 #include "tests/support.h"
 
 namespace chainline {
@@ -279,6 +280,15 @@ TEST(Nonfinite, IsCountedInEveryFloatingDtype) {
   EXPECT_FALSE(ops::any_nonfinite(x.narrow(0, 1, 100)));
   EXPECT_FALSE(ops::any_nonfinite(test::zeros({0}, DType::f32)));
   EXPECT_FALSE(ops::any_nonfinite(test::full({3}, 1, DType::i64)));
+}
+
+TEST(Sum, OfBf16IsThatOfF32RoundedOnce) {
+  test::expect_f32_rounded_once(
+      [](const std::vector<Tensor>& x) {
+        return std::vector<Tensor>{ops::sum(x[0], {1}), ops::sum(x[0], {0, 2}, true),
+                                   ops::mean(x[0], {2}), ops::sum_to(x[0], {7, 1})};
+      },
+      {randn({4, 7, 50}, 1)}, "sum: expected dtype f32 or f64, got bf16");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "tests/fast_class.h"
 #include "tests/support.h"
 
 namespace chainline {
@@ -128,6 +129,25 @@ TEST(RmsNorm, GivesTheSameBitsForAnyNumberOfThreads) {
     const ops::RmsNormGradients g = ops::rms_norm_backward(out.y, x, weight, out.rstd);
     return std::vector<Tensor>{out.y, out.rstd, g.dx, g.dweight};
   });
+}
+
+TEST(RmsNorm, OfBf16IsThatOfF32RoundedOnce) {
+  for (const Shape& s : {Shape{5}, Shape{3, 1}, Shape{2, 3, 33}, Shape{4, 7, 100}, Shape{0, 3}}) {
+    const Tensor weight = randn({s[-1]}, 1, DType::f32);
+    test::expect_f32_rounded_once(
+        [&](const std::vector<Tensor>& x) {
+          const ops::RmsNormResult out = ops::rms_norm(x[0], weight, 1e-5);
+          const ops::RmsNormGradients g = ops::rms_norm_backward(x[1], x[0], weight, out.rstd);
+          const Tensor of_samples =
+              ops::rms_norm_backward(x[1], x[0], weight, out.rstd, {{}, true}).dweight;
+          EXPECT_EQ(g.dweight.dtype(), DType::f32);
+          return std::vector<Tensor>{out.y, out.rstd, g.dx, g.dweight, of_samples};
+        },
+        {randn(s, 3), randn(s, 4)}, "rms_norm: expected dtype f32 or f64, got bf16");
+  }
+  const Tensor x = randn({2, 4}, 1, DType::bf16);
+  EXPECT_EQ(message_of<DTypeError>([&] { ops::rms_norm(x, randn({4}, 1, DType::bf16), 1e-5); }),
+            "rms_norm: weight: expected dtype f32, got bf16");
 }
 
 }  // namespace

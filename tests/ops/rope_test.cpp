@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "tests/fast_class.h"
 #include "tests/support.h"
 
 namespace chainline {
@@ -120,6 +121,17 @@ TEST(Rope, GivesTheSameBitsForAnyNumberOfThreads) {
     const Tensor x = randn({3, 4, 70, 64}, 1, DType::f32), p = test::arange(70, DType::i64);
     return std::vector<Tensor>{ops::rope(x, p, kTheta), ops::rope_backward(x, p, kTheta)};
   });
+}
+
+TEST(Rope, OfBf16IsThatOfF32RoundedOnce) {
+  const Tensor positions = test::arange(7, DType::i64);
+  test::expect_f32_rounded_once(
+      [&](const std::vector<Tensor>& x) {
+        return std::vector<Tensor>{
+            ops::rope(x[0], positions, 1e4),
+            ops::rope_backward(x[0].transpose(1, 2).contiguous().transpose(1, 2), positions, 1e4)};
+      },
+      {randn({2, 3, 7, 6}, 1)}, "rope: expected dtype f32 or f64, got bf16");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "tensor/ops/binary.h"
+#include "tests/fast_class.h"
 #include "tests/support.h"
 
 namespace chainline {
@@ -77,6 +78,22 @@ TEST(Silu, GivesTheSameBitsForAnyNumberOfThreads) {
     return std::vector<Tensor>{ops::silu(x), ops::silu_backward(u, x), ops::silu_gate(x, u),
                                g.dgate, g.dup};
   });
+}
+
+TEST(Silu, OfBf16IsThatOfF32RoundedOnce) {
+  test::expect_f32_rounded_once(
+      [](const std::vector<Tensor>& x) {
+        return std::vector<Tensor>{ops::silu(x[0]), ops::silu_backward(x[1], x[0])};
+      },
+      {randn({3, 200}, 1), randn({3, 200}, 2)}, "silu: expected dtype f32 or f64, got bf16");
+  test::expect_f32_rounded_once(
+      [](const std::vector<Tensor>& x) {
+        const Tensor y = ops::silu_gate(x[0], x[1]);
+        const ops::SiluGateGradients g = ops::silu_gate_backward(x[2], x[0], x[1]);
+        return std::vector<Tensor>{y, g.dgate, g.dup};
+      },
+      {randn({3, 200}, 1), randn({3, 200}, 2), randn({3, 200}, 3)},
+      "silu_gate: expected dtype f32 or f64, got bf16");
 }
 
 }  // namespace
