@@ -41,7 +41,8 @@ void DecoderBlock::visit(ParameterVisitor& v) {
 Decoder::Decoder(const TextConfig& c, DType dtype)
     : config_(c),
       embed_tokens_(c.vocab_size, c.hidden_size, dtype),
-      norm_(c.hidden_size, c.rms_norm_eps, dtype) {
+      norm_(c.hidden_size, c.rms_norm_eps, dtype),
+      activations_(dtype) {
   for (std::int64_t l = 0; l < c.num_hidden_layers; ++l) blocks_.emplace_back(c, dtype);
   if (!c.tie_word_embeddings) lm_head_.emplace_back(c.hidden_size, c.vocab_size, false, dtype);
 }
@@ -56,7 +57,7 @@ std::vector<Variable> Decoder::operator()(const Variable& embeddings, DecoderCac
   const Tensor positions = Tensor::arange(seen + T, DType::i64, embeddings.value().device())
                                .narrow(0, seen, T)
                                .contiguous();
-  std::vector<Variable> hidden{embeddings};
+  std::vector<Variable> hidden{activations_.from_parameters(embeddings)};
   for (std::size_t l = 0; l < blocks_.size(); ++l) {
     const NameScope scope("layers." + std::to_string(l));
     const DecoderBlock& block = blocks_[l];

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "nn/activations.h"
 #include "nn/attention.h"
 #include "nn/embedding.h"
 #include "nn/mlp.h"
@@ -57,6 +58,9 @@ class Decoder {
   /// (autograd/recompute.h). Decoding with a cache keeps its values.
   void set_recompute(bool on) { recompute_ = on; }
 
+  /// What the hidden states and the logits are kept in; embeddings come in the dtype of the parameters.
+  void set_activations(DType dtype) { activations_.set(dtype); }
+
   /// The logits of the last hidden state.
   Variable logits(const Variable& hidden) const;
 
@@ -72,6 +76,7 @@ class Decoder {
   RmsNorm norm_;
   std::vector<Linear> lm_head_;  // one, or none when the embedding table serves
   bool recompute_ = false;
+  Activations activations_;
 };
 
 }  // namespace chainline::nn

@@ -46,7 +46,8 @@ Mllm::Mllm(const MllmConfig& config, DType dtype)
     : config_(config),
       vision_(config.vision, dtype),
       projector_(config.vision.hidden_size, config.text.hidden_size, dtype),
-      decoder_(config.text, dtype) {
+      decoder_(config.text, dtype),
+      activations_(dtype) {
   name_parameters(*this);
 }
 
@@ -63,7 +64,7 @@ Mllm::ImageRows Mllm::encode(const Variable& images) const {
   Variable features = result.hidden[static_cast<std::size_t>(layer < 0 ? layer + states : layer)];
   if (config_.vision.class_token) features = narrow(features, 1, 1, image_rows());
   const NameScope scope("multi_modal_projector");
-  result.rows = projector_(features);
+  result.rows = activations_.to_parameters(projector_(features));
   return result;
 }
 
@@ -81,6 +82,12 @@ MllmOutput Mllm::operator()(const Variable& images, const Tensor& ids, const Spl
 void Mllm::set_recompute(bool on) {
   vision_.set_recompute(on);
   decoder_.set_recompute(on);
+}
+
+void Mllm::set_activations(DType dtype) {
+  activations_.set(dtype);
+  vision_.set_activations(dtype);
+  decoder_.set_activations(dtype);
 }
 
 void Mllm::visit(ParameterVisitor& v) {

@@ -68,6 +68,11 @@ class Mllm {
   /// gradient instead of being kept: less memory, more time, the same bits.
   void set_recompute(bool on);
 
+  /// What hidden states and logits are kept in: the dtype of the parameters, or bf16 beside f32 ones,
+  /// on a device that computes with it. Image rows and embeddings are joined in the dtype of the
+  /// parameters.
+  void set_activations(DType dtype);
+
   const Decoder& decoder() const { return decoder_; }
   /// Where the parameters are (move_to), and so where images and ids have to be.
   Device device() const { return decoder_.device(); }
@@ -81,6 +86,7 @@ class Mllm {
   VisionTransformer vision_;
   Projector projector_;
   Decoder decoder_;
+  Activations activations_;
 };
 
 /// Freezes or thaws every parameter whose name starts with `prefix` ("vision_tower").

@@ -42,7 +42,8 @@ VisionTransformer::VisionTransformer(const VisionConfig& c, DType dtype)
           Tensor::zeros({c.hidden_size, c.num_channels * c.patch_size * c.patch_size}, dtype),
           true),
       position_embedding_(Tensor::zeros({c.patches() + c.class_token, c.hidden_size}, dtype), true),
-      pre_norm_(c.hidden_size, c.layer_norm_eps, dtype) {
+      pre_norm_(c.hidden_size, c.layer_norm_eps, dtype),
+      activations_(dtype) {
   check<ShapeError>(c.patch_size >= 1 && c.image_size % c.patch_size == 0, "vit: image size ",
                     c.image_size, " is not a multiple of the patch size ", c.patch_size);
   if (c.class_token) class_embedding_ = Variable(Tensor::zeros({c.hidden_size}, dtype), true);
@@ -56,11 +57,12 @@ Variable VisionTransformer::embed(const Variable& images) const {
                     "vit: images: expected shape (B, ", c.num_channels, ", ", c.image_size, ", ",
                     c.image_size, "), got ", images.shape());
   const std::int64_t B = images.shape()[0];
-  Variable x = linear(patchify(images, c.patch_size), patch_embedding_);
+  const Variable patches = activations_.from_parameters(patchify(images, c.patch_size));
+  Variable x = activations_.to_parameters(linear(patches, patch_embedding_));
   if (c.class_token) {
     x = cat({broadcast_to(class_embedding_, {B, 1, c.hidden_size}), x}, 1);
   }
-  return pre_norm_(x + position_embedding_);
+  return activations_.from_parameters(pre_norm_(x + position_embedding_));
 }
 
 std::vector<Variable> VisionTransformer::operator()(const Variable& images) const {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/activations.h"
 #include "nn/attention.h"
 #include "nn/mlp.h"
 #include "nn/norm.h"
@@ -57,6 +58,10 @@ class VisionTransformer {
   /// (autograd/recompute.h).
   void set_recompute(bool on) { recompute_ = on; }
 
+  /// What the hidden states are kept in. Patches are summed up, placed and normed in the dtype of the
+  /// parameters.
+  void set_activations(DType dtype) { activations_.set(dtype); }
+
   const VisionConfig& config() const { return config_; }
   void visit(ParameterVisitor& v);
 
@@ -68,6 +73,7 @@ class VisionTransformer {
   LayerNorm pre_norm_;
   std::vector<VisionBlock> blocks_;
   bool recompute_ = false;
+  Activations activations_;
 
   Variable embed(const Variable& images) const;
 };
