@@ -5,15 +5,16 @@
 set(CHAINLINE_NVIDIA_PACKAGES "" CACHE PATH "A site-packages folder with pip's nvidia/*/include and \
 lib, to look for cuBLASLt and cuDNN before the toolkit")
 
-# chainline_find_vendor(CALLED VARIABLE HEADER LIBRARY VERSION_HEADER PREFIX ROOT...) looks for CALLED
-# as the option CHAINLINE_<VARIABLE> (AUTO, ON, OFF) says. VERSION_HEADER defines <PREFIX>_MAJOR,
-# _MINOR and the patch level. Sets in the caller, empty where it is not found or not wanted:
+# chainline_find_vendor(CALLED VARIABLE HEADER LIBRARY VERSION_HEADER PREFIX OLDEST ROOT...) looks for
+# CALLED, not older than the release OLDEST, as the option CHAINLINE_<VARIABLE> (AUTO, ON, OFF) says.
+# VERSION_HEADER defines <PREFIX>_MAJOR, _MINOR and the patch level. Sets in the caller, empty where
+# it is not found or not wanted:
 #
 #   chainline_<VARIABLE>_include   the folder of HEADER
 #   chainline_<VARIABLE>_library   the library's file
 #   chainline_<VARIABLE>_soname    what the dynamic linker calls it
 #   chainline_<VARIABLE>_version   by the header
-function(chainline_find_vendor called variable header library version_header prefix)
+function(chainline_find_vendor called variable header library version_header prefix oldest)
   set(CHAINLINE_${variable} AUTO CACHE STRING "${called} in the fast class of a CUDA build: ON, OFF, or \
 AUTO, where it is found")
   set(wanted ${CHAINLINE_${variable}})
@@ -45,6 +46,9 @@ AUTO, where it is found")
     set(minor ${CMAKE_MATCH_1})
     string(REGEX MATCH "${prefix}_PATCH[A-Z]* +([0-9]+)" patch "${lines}")
     set(patch ${CMAKE_MATCH_1})
+    if("${major}.${minor}.${patch}" VERSION_LESS oldest)
+      continue()
+    endif()
     # Pip's packages have the name with the number alone, and no link without it.
     set(soname ${library}.${major})
     foreach(folder IN ITEMS lib lib64 lib/${CMAKE_LIBRARY_ARCHITECTURE})
@@ -63,16 +67,18 @@ AUTO, where it is found")
     if(packages)
       string(PREPEND places "${CHAINLINE_NVIDIA_PACKAGES}, ")
     endif()
-    message(FATAL_ERROR "CHAINLINE_${variable}: expected ${header} and ${library} for ON, found no two that "
-                        "belong together in ${places}; set CUDAToolkit_ROOT or CHAINLINE_NVIDIA_PACKAGES")
+    message(FATAL_ERROR "CHAINLINE_${variable}: expected ${header} and ${library} for ON, of ${oldest} or later, "
+                        "found no two that belong together in ${places}; set CUDAToolkit_ROOT or CHAINLINE_NVIDIA_PACKAGES")
   endif()
 endfunction()
 
 # chainline_vendors(TOOLKIT_ROOT) looks for both and says what was found and what follows.
 macro(chainline_vendors toolkit)
   chainline_find_vendor(cuBLASLt CUBLASLT cublasLt.h libcublasLt.so cublas_api.h CUBLAS_VER
-                        ${toolkit} /usr)
-  chainline_find_vendor(cuDNN CUDNN cudnn_graph.h libcudnn.so cudnn_version.h CUDNN ${toolkit} /usr)
+                        12.0 ${toolkit} /usr)
+  # Until 9.15 gradients of attention needed a padding mask where keys are no multiple of 128.
+  chainline_find_vendor(cuDNN CUDNN cudnn_graph.h libcudnn.so cudnn_version.h CUDNN
+                        9.16 ${toolkit} /usr)
   if(chainline_CUBLASLT_version)
     message(STATUS "cuBLASLt ${chainline_CUBLASLT_version}: contender of matrix products")
   else()

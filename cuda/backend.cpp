@@ -4,6 +4,8 @@
 #include "tensor/backend.h"
 
 #include "cuda/fast/choice.h"
+#include "cuda/fast/product.h"
+#include "cuda/limits.h"
 #include "cuda/stream.h"
 #include "cuda/vendor/contenders.h"
 #include "tensor/error.h"
@@ -48,6 +50,24 @@ class RuntimeBackend final : public Backend {
 
   void synchronize() override { stream_synchronize(stream()); }
 
+  bool measures() const override { return !properties_.emulated; }
+  double seconds_of(const std::function<void()>& ask) override {
+    const std::size_t bytes = 2 * second_cache_bytes(0);
+    if (other_bytes_ == nullptr) other_bytes_ = device_malloc(bytes);
+    device_memset(other_bytes_, 0, bytes, stream());
+    return milliseconds_of(stream(), ask) * 1e-3;
+  }
+  DeviceLimits measure_limits() override {
+    return measured_limits(properties_.multiprocessors, properties_.emulated);
+  }
+
+  std::vector<std::string> kernels(const std::string& op) const override {
+    std::vector<std::string> names;
+    if (op == "product") {
+      for (const ProductContender& c : product_contenders()) names.emplace_back(c.name);
+    }
+    return names;
+  }
   std::vector<std::string> libraries() const override { return vendor::libraries(); }
   std::vector<KernelChoice> kernel_choices() const override { return Choices::of_process().all(); }
   void set_kernel_choices(const std::vector<KernelChoice>& choices) override {
@@ -56,6 +76,7 @@ class RuntimeBackend final : public Backend {
 
  private:
   const DeviceProperties properties_ = device_properties(0);
+  void* other_bytes_ = nullptr;  // for ever, as the backend
 };
 
 RuntimeBackend* first_device() {

@@ -65,4 +65,7 @@ void event_synchronize(Event event);
 /// Units    milliseconds between two recorded events whose work is done
 float event_milliseconds(Event begin, Event end);
 
+/// Of the cache that all multiprocessors share.
+std::size_t second_cache_bytes(int device);
+
 }  // namespace chainline::cuda

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,14 @@ struct KernelChoice {
   std::string op, shape, kernel;
 
   bool operator==(const KernelChoice&) const = default;
+};
+
+/// What a device reached at most, per second, when it was measured.
+struct DeviceLimits {
+  double f32_flops = 0;   ///< fused multiply-adds on registers, two operations each
+  double bf16_flops = 0;  ///< products of bf16 on tensor cores
+  double copy_bytes =
+      0;  ///< of a block far beyond the caches, each byte once read and once written
 };
 
 /// What a device other than the CPU does for the tensors that live on it. Its work is done in the
@@ -40,8 +49,17 @@ class Backend {
   /// Waits for all work. A kernel that failed is an error here, if not before.
   virtual void synchronize() = 0;
 
+  /// Whether its times say something; those of an emulated device don't.
+  virtual bool measures() const = 0;
+  /// Seconds by the device's clock for the work that `ask` asks for. What the caches held is written
+  /// over before, and hides what the asking costs, unless that takes longer.
+  virtual double seconds_of(const std::function<void()>& ask) = 0;
+  virtual DeviceLimits measure_limits() = 0;
+
   /// The libraries of others whose kernels may be chosen, with their releases: "cuBLASLt 13.1.0".
   virtual std::vector<std::string> libraries() const = 0;
+  /// Who can compute calls of an op: "product", "attention" or "attention_backward".
+  virtual std::vector<std::string> kernels(const std::string& op) const = 0;
   /// The kernels that were chosen by their times, or given; the same ones give the same bits.
   virtual std::vector<KernelChoice> kernel_choices() const = 0;
   /// From now on these are taken, and what they don't name is chosen when it is first called.

@@ -3,7 +3,13 @@
 
 #include "cuda/fast/product.h"
 
+#include <string>
+#include <vector>
+
+#include "cuda/fast/choice.h"
 #include "cuda/gemm/tensor_core.cuh"
+#include "cuda/vendor/contenders.h"
+#include "tensor/tensor.h"
 
 namespace chainline::cuda {
 namespace {
@@ -40,11 +46,38 @@ void run_own(const FastProduct& p, Stream stream) {
   }
 }
 
-constexpr ProductContender kContenders[] = {{"own", can_always, run_own}};
+/// What decides how quick a contender is: "2048x768x192 nt bias -> bf16".
+std::string shape_of(const FastProduct& p) {
+  std::string shape =
+      std::to_string(p.M) + 'x' + std::to_string(p.N) + 'x' + std::to_string(p.K) + ' ';
+  shape += p.a_transposed ? 't' : 'n';
+  shape += p.b_transposed ? 't' : 'n';
+  if (p.bias != nullptr) shape += " bias";
+  if (p.residual != nullptr) shape += " residual";
+  shape += p.add ? " added to " : " -> ";
+  return shape += name(p.c_type);
+}
+
+/// The same problem with another C, where each run would add to the problem's own.
+FastProduct rehearsal_of(const FastProduct& p, Tensor& scratch) {
+  FastProduct trial = p;
+  if (p.add) {
+    scratch = Tensor::zeros({p.M, p.N}, DType::f32, Device{DeviceType::cuda, 0});
+    trial.c = scratch.mutable_device_data<float>();
+  }
+  return trial;
+}
 
 }  // namespace
 
-std::span<const ProductContender> product_contenders() { return kContenders; }
+std::span<const ProductContender> product_contenders() {
+  static const std::vector<ProductContender> all = [] {
+    std::vector<ProductContender> contenders = {{"own", can_always, run_own}};
+    for (const ProductContender* c : vendor::products()) contenders.push_back(*c);
+    return contenders;
+  }();
+  return all;
+}
 
 void run_product(const FastProduct& p, Stream stream) {
   check<DTypeError>(p.c_type == DType::f32 || (p.c_type == DType::bf16 && !p.add),
@@ -52,9 +85,9 @@ void run_product(const FastProduct& p, Stream stream) {
                     p.c_type);
   check<ValueError>(!p.add || (p.bias == nullptr && p.residual == nullptr),
                     "product: expected a sum without bias and residual, got one with them");
-  for (const ProductContender& contender : product_contenders()) {
-    if (contender.can(p)) return contender.run(p, stream);
-  }
+  Tensor scratch;
+  run_chosen("product", shape_of(p), product_contenders(), p, stream,
+             [&] { return rehearsal_of(p, scratch); });
 }
 
 }  // namespace chainline::cuda

@@ -12,7 +12,7 @@
 namespace chainline::cuda {
 
 /// C = (A B + bias) + residual, with those that there are, or C += A B. Everything is dense; pointers
-/// are the device's.
+/// are the device's. A contender may round the bias to the type of C first, and add in any order.
 struct FastProduct {
   std::int64_t M, N, K;
   const bf16* a;                   // M x K by rows,
@@ -36,7 +36,7 @@ struct ProductContender {
 /// All that this build has. The first is our own kernel, which can do every product.
 std::span<const ProductContender> product_contenders();
 
-/// Computes a product, by the first contender that can.
+/// Computes a product, by the contender that is the quickest for its shape (cuda/fast/choice.h).
 void run_product(const FastProduct& p, Stream stream);
 
 }  // namespace chainline::cuda

@@ -114,4 +114,11 @@ float event_milliseconds(Event begin, Event end) {
   return milliseconds;
 }
 
+std::size_t second_cache_bytes(int device) {
+  int bytes = 0;
+  expect_success(cudaDeviceGetAttribute(&bytes, cudaDevAttrL2CacheSize, device),
+                 "second_cache_bytes");
+  return static_cast<std::size_t>(bytes);
+}
+
 }  // namespace chainline::cuda

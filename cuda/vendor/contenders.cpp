@@ -20,4 +20,12 @@ std::vector<std::string> libraries() {
   return names;
 }
 
+std::vector<const ProductContender*> products() {
+  return {
+#if CHAINLINE_HAS_CUBLASLT
+    &cublaslt,
+#endif
+  };
+}
+
 }  // namespace chainline::cuda::vendor

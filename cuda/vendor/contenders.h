@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "cuda/fast/product.h"
+
 /// What NVIDIA's libraries add to the contenders of the fast class, in a build that was configured
 /// with them (cmake/vendor.cmake), on a machine that has them.
 namespace chainline::cuda::vendor {
@@ -10,5 +12,7 @@ namespace chainline::cuda::vendor {
 /// Their names and releases, "cuBLASLt 13.1.0"; for one that this build expects and this machine
 /// lacks, why: "cuBLASLt: libcublasLt.so.13: cannot open shared object file: ...".
 std::vector<std::string> libraries();
+
+std::vector<const ProductContender*> products();
 
 }  // namespace chainline::cuda::vendor

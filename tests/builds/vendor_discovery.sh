@@ -40,7 +40,7 @@ sed -i "s|include(.*|include($work/vendor.cmake)|" find.cmake
 
 expect 'none is no error' 'cuBLASLt: none; matrix products of the fast class run our kernel alone'
 expect 'none is no error' 'cuDNN: none; attention of the fast class runs our kernel alone'
-expect 'ON needs one' 'CHAINLINE_CUDNN: expected cudnn_graph.h and libcudnn.so for ON, found no two' \
+expect 'ON needs one' 'CHAINLINE_CUDNN: expected cudnn_graph.h and libcudnn.so for ON, of 9.16 or later, found no two' \
        -DCHAINLINE_CUDNN=ON
 expect 'an option has three values' 'CHAINLINE_CUBLASLT: expected AUTO, ON or OFF, got YES' \
        -DCHAINLINE_CUBLASLT=YES
@@ -52,6 +52,10 @@ cudnn toolkit 9 19
 expect 'the toolkit is found' "cuBLASLt 13.1.7: contender of matrix products"
 expect 'the toolkit is found' "cuDNN 9.19.7: contender of attention"
 expect 'OFF looks for none' 'cuDNN: none;' -DCHAINLINE_CUDNN=OFF -DCHAINLINE_CUBLASLT=ON
+
+cudnn toolkit 9 15
+expect 'an old release is none' 'cuDNN: none;'
+cudnn toolkit 9 19
 
 cublaslt packages/nvidia/cu13 13 4
 cudnn packages/nvidia/cudnn 9 26
