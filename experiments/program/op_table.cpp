@@ -77,6 +77,13 @@ class Table {
     }
   }
 
+  /// What the ops do with bf16.
+  void set_fast(const std::string& how, const std::vector<std::string>& names) {
+    for (OpRow& row : rows_) {
+      if (std::find(names.begin(), names.end(), row.name) != names.end()) row.fast = how;
+    }
+  }
+
   std::vector<OpRow> rows() && { return std::move(rows_); }
 
  private:
@@ -174,6 +181,34 @@ std::vector<OpRow> op_table() {
   t.add("ops/unary.h", {clamp}, {"clamp"}, "Unary.ClampsIntoTheBounds");
   t.add("ops/unary.h", {pow_int}, {"pow_int"}, "Unary.RaisesToWholePowers");
   t.add("ops/where.h", {where}, {"where"}, "Where.KeepsTheBitsOfANanItTakes");
+  t.set_fast("copied", {"alias", "transpose", "permute", "patchify", "copy_from", "reshape",
+                        "unpatchify", "cat", "stack", "narrow"});
+  t.set_fast("rounded once", {"to",
+                              "broadcast_to",
+                              "add",
+                              "sub",
+                              "mul",
+                              "div",
+                              "maximum",
+                              "minimum",
+                              "add_scalar",
+                              "mul_scalar",
+                              "div_scalar",
+                              "cross_entropy",
+                              "cross_entropy_with_gradient",
+                              "dropout",
+                              "gelu",
+                              "layer_norm",
+                              "rms_norm",
+                              "rope",
+                              "silu",
+                              "silu_gate",
+                              "sum",
+                              "sum_all",
+                              "sum_to",
+                              "mean",
+                              "mean_all"});
+  t.set_fast("repeatable", {"attention", "linear"});
   return std::move(t).rows();
 }
 

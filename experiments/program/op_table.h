@@ -16,6 +16,9 @@ struct OpRow {
   std::vector<std::string> devices;  ///< those that have all of the kernels
   std::string bits = "exact";        ///< the class of docs/numerics.md on these devices
   std::string proof;                 ///< the test of that class, as gtest names it
+  /// What it does with bf16 activations on CUDA (--math=fast): "copied", "rounded once" from what
+  /// the exact class has in f32, "repeatable", or "" where one of its kernels refuses them.
+  std::string fast;
   bool differentiable = false;
   int order = 0;  ///< the highest derivative that gradcheck checks; 0 for one tested by hand
   bool composed = false;  ///< whether it has a twin made of primitive ops

@@ -24,15 +24,17 @@ std::string order_of(const OpRow& op) {
 void print_promises(const std::vector<OpRow>& table) {
   std::vector<std::vector<std::string>> rows;
   for (const OpRow& op : table) {
-    rows.push_back({op.name, op.bits, op.proof, "-", "-", "-", "-"});
+    const std::string fast = op.fast.empty() ? "-" : op.fast;
+    rows.push_back({op.name, op.bits, fast, op.proof, "-", "-", "-", "-"});
     if (!op.accuracy) continue;
-    rows.back()[3] = fmt::format("{:.3g}", op.accuracy->ulps);
-    rows.back()[4] = fmt::format("{:.3g}", op.accuracy->bound);
-    rows.back()[5] = fmt::format("{:.2g}", op.accuracy->share);
-    rows.back()[6] = op.bound_from;
+    rows.back()[4] = fmt::format("{:.3g}", op.accuracy->ulps);
+    rows.back()[5] = fmt::format("{:.3g}", op.accuracy->bound);
+    rows.back()[6] = fmt::format("{:.2g}", op.accuracy->share);
+    rows.back()[7] = op.bound_from;
   }
   fmt::print("{}", text_table({{"op"},
                                {"bits"},
+                               {"fast"},
                                {"shown by"},
                                {"worst ulp", true},
                                {"bound", true},
@@ -55,6 +57,9 @@ void print_places(const std::vector<OpRow>& table) {
 
 constexpr const char* kLegend =
     "bits         the class of docs/numerics.md\n"
+    "fast         with bf16 activations on CUDA (--math=fast): copied; rounded once, from what "
+    "the\n"
+    "             exact class has in f32; repeatable on one device; - not in all its kernels\n"
     "shown by     the test of the op's bits on every instruction set or number of threads; the\n"
     "             hashes of Golden.HoldsForAnyNumberOfThreads hold those of every differentiable "
     "op\n"
@@ -72,15 +77,11 @@ constexpr const char* kLegend =
     "composed     whether it has a twin made of primitive ops\n";
 
 Json as_json(const OpRow& op) {
-  Json json{{"name", op.name},
-            {"header", op.header},
-            {"kernels", op.kernels},
-            {"devices", op.devices},
-            {"bits", op.bits},
-            {"shown_by", op.proof},
-            {"differentiable", op.differentiable},
-            {"order", op.order},
-            {"composed", op.composed}};
+  Json json{{"name", op.name},       {"header", op.header},
+            {"kernels", op.kernels}, {"devices", op.devices},
+            {"bits", op.bits},       {"fast", op.fast},
+            {"shown_by", op.proof},  {"differentiable", op.differentiable},
+            {"order", op.order},     {"composed", op.composed}};
   if (op.accuracy) {
     json["worst_ulps"] = op.accuracy->ulps;
     json["bound_ulps"] = op.accuracy->bound;

@@ -26,6 +26,7 @@ struct TrainCommand {
   std::optional<int> fields;
   std::optional<std::uint64_t> seed;
   std::vector<std::string> freeze;
+  std::optional<std::string> math;
   bool recompute = false, memory = false;
   std::int64_t checkpoint_every = 200;
   DeviceOption device;
@@ -50,6 +51,7 @@ TrainSettings TrainCommand::settings() const {
   if (recompute) s.training.recompute = true;
   set(s.training.learning_rate, learning_rate);
   set(s.training.seed, seed);
+  if (math) s.training.math = *math == "fast" ? Math::fast : Math::exact;
   set(s.vocabulary, vocabulary);
   set(s.watermark.spec.rate, watermark_rate);
   set(s.watermark.spec.fields, fields);
@@ -87,9 +89,11 @@ void freeze_parameters(nn::Mllm& model, const std::string& prefix) {
 
 void TrainCommand::run() const {
   TrainSettings s = settings();
+  check_math(s.training.math, parse_device(device.name));
   const Device where = device.device();
   Manifest manifest;
   manifest.device = describe(where);
+  if (s.training.math == Math::fast) manifest.determinism = "repeatable";
   manifest.command = command_line();
   manifest.started = time_now();
   const Dataset dataset = load_dataset(data);
@@ -204,6 +208,11 @@ void add_train(CLI::App& program) {
   app->add_option("--freeze", c->freeze, "Don't train parameters whose name starts so")
       ->check(named("the start of a name"));
   c->device.add_to(*app);
+  app->add_option(
+         "--math", c->math,
+         "exact, or fast: bf16 activations on the tensor cores of --device=cuda; its result "
+         "depends on device and micro-batches (exact)")
+      ->check(one_of({"exact", "fast"}));
   app->add_option("--checkpoint-every", c->checkpoint_every, "Steps between checkpoints")
       ->check(whole_number(1))
       ->capture_default_str();

@@ -25,6 +25,7 @@ void list_fields(Fields& f, TrainingConfig& c) {
   f("eps", c.eps);
   f("momentum", c.momentum);
   f.choice("normalization", c.normalization, {"sum", "per_token", "per_sample"});
+  f.choice("math", c.math, {"exact", "fast"});
   f("seed", c.seed);
 }
 

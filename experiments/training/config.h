@@ -14,7 +14,7 @@ enum class Keys { all, some };
 
 /// {"steps", "batch", "micro_batch", "recompute", "optimizer": "adamw" | "sgd", "learning_rate", "warmup",
 /// "clip", "weight_decay", "beta1", "beta2", "eps", "momentum", "normalization": "sum" |
-/// "per_token" | "per_sample", "seed"}.
+/// "per_token" | "per_sample", "math": "exact" | "fast", "seed"}.
 ///
 /// **Errors** FileError naming `where` and the key: unknown, missing, of another type.
 Json to_json(const TrainingConfig& config);

@@ -21,8 +21,9 @@ struct Manifest {
   std::map<std::string, std::filesystem::path> outputs;  ///< by the name to show; each is hashed
   std::map<std::string, std::string> hashes;             ///< of what is no file: weights, samples
   Json metrics = Json::object();
-  std::string started;         ///< time_now() at the start
-  std::string device = "cpu";  ///< where tensors were; like the threads, it changes no bit
+  std::string started;                ///< time_now() at the start
+  std::string device = "cpu";         ///< where tensors were; in the exact class it changes no bit
+  std::string determinism = "exact";  ///< the class of docs/numerics.md: exact or repeatable
 
   void set_data(const std::string& spec, const Dataset& data);
 };

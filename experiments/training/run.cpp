@@ -7,6 +7,7 @@
 #include "experiments/training/log.h"
 #include "experiments/training/progress.h"
 #include "nn/checkpoint.h"
+#include "tensor/backend.h"
 #include "tensor/block_cache.h"
 #include "tensor/memory_ledger.h"
 #include "tensor/sha256.h"
@@ -28,7 +29,11 @@ double seconds_since(Clock::time_point start) {
 Json identity_of(nn::Mllm& model, const Samples& samples, const TrainingConfig& config,
                  const RunPlan& plan) {
   Json identity = to_json(config);
-  identity.erase("micro_batch");
+  if (config.math == Math::exact) {
+    identity.erase("micro_batch");
+  } else {
+    identity["math_device"] = cuda::backend(model.device().index).name();
+  }
   identity.erase("recompute");
   identity["samples_sha256"] = samples.sha256();
   identity["first_weights_sha256"] = nn::hash_of(nn::named_parameters(model));

@@ -48,6 +48,7 @@ struct TrainedRun {
 /// **Errors** FileError naming the key and both values when the checkpoint is of another training,
 /// and for files that cannot be read or written; the checkpoint before is then untouched.
 /// **Bits** the final weights do not depend on interruptions, threads, micro-batches or recompute.
+/// With fast arithmetic they depend on micro-batches and the device, so that is another training too.
 TrainedRun train_run(nn::Mllm& model, const Samples& samples, const TrainingConfig& config,
                      const RunPlan& plan);
 

@@ -8,6 +8,7 @@
 #include "autograd/engine.h"
 #include "autograd/ops.h"
 #include "tensor/block_cache.h"
+#include "tensor/ops/operand.h"
 
 namespace chainline::experiments {
 namespace {
@@ -31,6 +32,12 @@ void check_config(const TrainingConfig& c) {
 
 }  // namespace
 
+void check_math(Math math, Device device) {
+  check<ValueError>(math == Math::exact || device.type == DeviceType::cuda,
+                    "training: math: expected exact on the CPU, got fast; bf16 is computed by "
+                    "--device=cuda alone");
+}
+
 BatchLoss loss_of(const nn::Mllm& model, const BatchTensors& samples, Normalization normalization,
                   std::int64_t batch_tokens, std::int64_t batch_samples) {
   const nn::MllmConfig& config = model.config();
@@ -40,7 +47,7 @@ BatchLoss loss_of(const nn::Mllm& model, const BatchTensors& samples, Normalizat
   ops::CrossEntropyOptions options;
   options.ignore_index = config.ignore_index;
   const Tensor scale = ops::cross_entropy_scale(normalization, samples.labelled, batch_tokens,
-                                                batch_samples, out.logits.dtype());
+                                                batch_samples, parameter_dtype(out.logits.dtype()));
   // The loss below hands each sample's factor on, as its gradient.
   const Variable by_sample = cross_entropy(out.logits, plan.labels, options, scale);
   const Variable scaled = by_sample * Variable(scale);
@@ -55,6 +62,8 @@ Trainer::Trainer(nn::Mllm& model, const Samples& samples, const TrainingConfig& 
       schedule_(config.learning_rate, warmup_steps(config), config.steps),
       order_(config.batch, samples.size(), config.seed) {
   check<ValueError>(!parameters_.empty(), "training: the model has no trainable parameter");
+  check_math(config.math, model.device());
+  if (config.math == Math::fast) model_.set_activations(DType::bf16);
   model_.set_recompute(config.recompute);
   if (config.optimizer == OptimizerKind::adamw) {
     nn::AdamWOptions options;
@@ -69,6 +78,10 @@ Trainer::Trainer(nn::Mllm& model, const Samples& samples, const TrainingConfig& 
     options.weight_decay = config.weight_decay;
     sgd_ = std::make_unique<nn::Sgd>(parameters_, options);
   }
+}
+
+Trainer::~Trainer() {
+  if (config_.math == Math::fast) model_.set_activations(DType::f32);
 }
 
 std::unique_ptr<BatchLoader> Trainer::make_loader() const {

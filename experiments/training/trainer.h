@@ -19,6 +19,13 @@ inline constexpr std::int64_t kLargestBatch = 1'000'000;
 
 enum class OptimizerKind { adamw, sgd };
 
+/// The class of a training's arithmetic (docs/numerics.md): exact, or bf16 activations beside f32
+/// parameters, repeatable on one device and library version.
+enum class Math { exact, fast };
+
+/// **Errors** ValueError for fast arithmetic on a device that has none.
+void check_math(Math math, Device device);
+
 /// How a model is trained. Everything that the result depends on is here or in the data;
 /// micro_batch and recompute are not among it, since they don't change a bit.
 struct TrainingConfig {
@@ -34,6 +41,7 @@ struct TrainingConfig {
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;  ///< of AdamW
   double momentum = 0;                            ///< of SGD
   Normalization normalization = Normalization::per_token;
+  Math math = Math::exact;
   std::uint64_t seed = 1;  ///< of the order of the samples
 
   friend bool operator==(const TrainingConfig&, const TrainingConfig&) = default;
@@ -57,14 +65,19 @@ struct StepRecord {
 /// micro-batches whose gradients continue one sum.
 ///
 /// Bits   the weights after step n are a function of (model, samples, config without micro_batch
-///        and recompute, n): of neither threads, nor micro-batches, nor interruptions
+///        and recompute, n): of neither threads, nor micro-batches, nor interruptions. With fast
+///        arithmetic also of micro_batch, the device and its libraries
 class Trainer {
  public:
   /// Keeps references to the model and the samples. The samples of the next steps are prepared while
-  /// a step computes (BatchLoader).
+  /// a step computes (BatchLoader). With fast arithmetic the model has bf16 activations as long as its
+  /// trainer lives; whoever evaluates it afterwards finds it exact.
   ///
   /// **Errors** ValueError for a config out of range or a model without trainable parameters.
   Trainer(nn::Mllm& model, const Samples& samples, const TrainingConfig& config);
+  ~Trainer();
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
 
   StepRecord step();
   std::int64_t steps_done() const { return steps_; }

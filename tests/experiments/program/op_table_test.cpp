@@ -133,6 +133,29 @@ TEST(OpTable, CallsExactWhatTheContractsCallExact) {
   }
 }
 
+// An op computes bf16 where its contract says so.
+TEST(OpTable, CallsFastWhatTheContractsCallFast) {
+  std::set<std::string> listed, declared;
+  for (const OpRow& op : op_table()) {
+    const bool computes = op.fast == "rounded once" || op.fast == "repeatable";
+    if (computes && !op.kernels.empty() && op.name != "to") listed.insert(op.header);
+    EXPECT_TRUE(op.fast.empty() || op.fast == "copied" || computes) << op.fast;
+    if (op.fast == "repeatable") {
+      EXPECT_TRUE(
+          std::regex_search(read(kSource / op.header), std::regex("bf16:?( is)? repeatable")))
+          << op.header;
+    }
+  }
+  for (const std::filesystem::path& path : headers()) {
+    if (std::regex_search(read(path), std::regex("/// DTypes .*bf16"))) {
+      declared.insert("tensor/ops/" + path.filename().string());
+    }
+  }
+  declared.erase("tensor/ops/embedding.h");  // whose rows are looked up in any of them
+  EXPECT_EQ(without(declared, listed), kNone);
+  EXPECT_EQ(without(listed, declared), kNone);
+}
+
 TEST(OpTable, TellsPrimitiveAndFusedOpsApart) {
   for (const OpRow& op : op_table()) {
     if (op.name == "layer_norm") {

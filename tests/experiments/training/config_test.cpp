@@ -63,6 +63,7 @@ TEST(TrainingConfigJson, ComesBackAndMayNameSomeKeysOnly) {
   config.seed = UINT64_MAX;
   config.learning_rate = 0.1;
   config.recompute = true;
+  config.math = Math::fast;
   EXPECT_EQ(training_config_from(to_json(config), "c", Keys::all), config);
   TrainingConfig some = config;
   some.steps = 3;
