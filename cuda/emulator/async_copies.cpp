@@ -8,6 +8,7 @@ namespace chainline::emulator {
 
 void AsyncCopies::issue(void* shared, const void* global, std::size_t bytes, std::size_t zeros,
                         const void* return_address) {
+  if (Observer* o = observer()) o->copy_begins(shared, bytes + zeros, return_address);
   copies_.push_back({shared, global, bytes, zeros, return_address});
 }
 

@@ -21,7 +21,9 @@ class Observer {
   /// The return address is that of the kernel's call.
   virtual void atomic(const void* address, std::size_t bytes, const void* return_address) = 0;
   virtual void fence() = 0;
-  /// An asynchronous copy of the running thread was carried out; zeros fill up the destination.
+  /// From here on an asynchronous copy of the running thread may write its destination.
+  virtual void copy_begins(void* destination, std::size_t bytes, const void* return_address) = 0;
+  /// It was carried out; zeros fill up the destination.
   virtual void copied(void* destination, const void* source, std::size_t bytes, std::size_t zeros,
                       const void* return_address) = 0;
   /// Memory of the device came or goes; dynamic shared memory counts when its block begins.

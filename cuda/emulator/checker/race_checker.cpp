@@ -93,6 +93,13 @@ void RaceChecker::access(const void* address, std::size_t bytes, Access kind,
     statistics_->record(return_address, memory, kind, Block::current()->thread_number(), address,
                         bytes);
   }
+  for_each_cell(address, bytes, [&](Cell& cell) {
+    touch(cell, kind, memory == Memory::shared, site_of(return_address));
+  });
+}
+
+template <class F>
+void RaceChecker::for_each_cell(const void* address, std::size_t bytes, const F& f) {
   auto at = reinterpret_cast<std::uintptr_t>(address);
   for (const std::uintptr_t end = at + bytes; at < end;) {
     Page& p = page(at / kPageBytes);
@@ -103,8 +110,7 @@ void RaceChecker::access(const void* address, std::size_t bytes, Access kind,
       p.cells = std::move(finer);
       p.unit = 1;
     }
-    touch(p.cells[at % kPageBytes / p.unit], kind, memory == Memory::shared,
-          site_of(return_address));
+    f(p.cells[at % kPageBytes / p.unit]);
     at += p.unit;
   }
 }
@@ -118,36 +124,47 @@ RaceChecker::Page& RaceChecker::page(std::uintptr_t number) {
   return *last_page_;
 }
 
-void RaceChecker::touch(Cell& cell, Access kind, bool shared, std::int32_t site) {
-  const unsigned me = Block::current()->thread_number();
-  const Stamp now{order_.now(), block_, site, static_cast<std::uint16_t>(me),
-                  kind == Access::atomic};
+RaceChecker::Stamp RaceChecker::stamp(Access kind, std::int32_t site) const {
+  return {order_.now(), block_, site, static_cast<std::uint16_t>(Block::current()->thread_number()),
+          kind == Access::atomic};
+}
+
+bool RaceChecker::races(const Stamp& earlier, const Stamp& now, bool shared) const {
   // In shared memory another block's accesses are those of another array.
   const Time since = shared ? order_.block_began() : order_.grid_began();
-  const auto races = [&](const Stamp& earlier) {
-    return earlier.time >= since && !(earlier.atomic && now.atomic) &&
-           !order_.orders(earlier.block, earlier.thread, earlier.time, me);
-  };
-  const Access write = cell.write.atomic ? Access::atomic : Access::write;
-  if (races(cell.write)) conflict(kind, now, write, cell.write);
-  if (kind == Access::read) {
-    if (shared && cell.write.time < since && found_.insert({true, site, site}).second) {
-      findings_.push_back({true, kind, kind, now, {}});
-    }
-    // Two readers are kept. One that repeats itself takes its own place, others that of the one
-    // that comes before everything that follows.
-    Stamp* place = &cell.reads[0];
-    if (!(place->thread == now.thread && place->block == now.block) && races(*place)) {
-      place = &cell.reads[1];
-    }
-    *place = now;
+  return earlier.time >= since && !(earlier.atomic && now.atomic) &&
+         !order_.orders(earlier.block, earlier.thread, earlier.time, now.thread);
+}
+
+void RaceChecker::touch(Cell& cell, Access kind, bool shared, std::int32_t site) {
+  const Stamp now = stamp(kind, site);
+  if (kind != Access::read) {
+    check_write(cell, kind, now, shared);
+    for (Stamp& read : cell.reads) read = {};
+    cell.write = now;
     return;
   }
-  for (Stamp& read : cell.reads) {
-    if (races(read)) conflict(kind, now, Access::read, read);
-    read = {};
+  const Access write = cell.write.atomic ? Access::atomic : Access::write;
+  if (races(cell.write, now, shared)) conflict(kind, now, write, cell.write);
+  if (shared && cell.write.time < order_.block_began() &&
+      found_.insert({true, site, site}).second) {
+    findings_.push_back({true, kind, kind, now, {}});
   }
-  cell.write = now;
+  // Two readers are kept. One that repeats itself takes its own place, others that of the one
+  // that comes before everything that follows.
+  Stamp* place = &cell.reads[0];
+  if (!(place->thread == now.thread && place->block == now.block) && races(*place, now, shared)) {
+    place = &cell.reads[1];
+  }
+  *place = now;
+}
+
+void RaceChecker::check_write(const Cell& cell, Access kind, const Stamp& now, bool shared) {
+  const Access write = cell.write.atomic ? Access::atomic : Access::write;
+  if (races(cell.write, now, shared)) conflict(kind, now, write, cell.write);
+  for (const Stamp& read : cell.reads) {
+    if (races(read, now, shared)) conflict(kind, now, Access::read, read);
+  }
 }
 
 void RaceChecker::conflict(Access now, const Stamp& later, Access before, const Stamp& earlier) {
@@ -163,6 +180,17 @@ void RaceChecker::atomic(const void* address, std::size_t bytes, const void* ret
 
 void RaceChecker::fence() {
   if (Block::current() != nullptr) order_.fence(Block::current()->thread_number());
+}
+
+// The emulator carries a copy out as late as it may, hardware perhaps at once: what others did before
+// must be ordered before this moment, not only before that one.
+void RaceChecker::copy_begins(void* destination, std::size_t bytes, const void* return_address) {
+  const Memory memory = memory_of(destination);
+  if (memory == Memory::other) return;
+  const Stamp now = stamp(Access::write, site_of(return_address));
+  for_each_cell(destination, bytes, [&](Cell& cell) {
+    check_write(cell, Access::write, now, memory == Memory::shared);
+  });
 }
 
 void RaceChecker::copied(void* destination, const void* source, std::size_t bytes,

@@ -38,6 +38,7 @@ class RaceChecker : public Observer {
   void warp_meets(unsigned warp, unsigned lanes) override { order_.warp_meets(warp, lanes); }
   void atomic(const void* address, std::size_t bytes, const void* return_address) override;
   void fence() override;
+  void copy_begins(void* destination, std::size_t bytes, const void* return_address) override;
   void copied(void* destination, const void* source, std::size_t bytes, std::size_t zeros,
               const void* return_address) override;
   void allocated(const void* begin, std::size_t bytes) override;
@@ -71,7 +72,14 @@ class RaceChecker : public Observer {
   };
 
   Page& page(std::uintptr_t number);
+  /// Calls f(cell) for each cell of some bytes.
+  template <class F>
+  void for_each_cell(const void* address, std::size_t bytes, const F& f);
+  bool races(const Stamp& earlier, const Stamp& now, bool shared) const;
   void touch(Cell& cell, Access kind, bool shared, std::int32_t site);
+  Stamp stamp(Access kind, std::int32_t site) const;
+  /// Reports what races with a write, which `now` is.
+  void check_write(const Cell& cell, Access kind, const Stamp& now, bool shared);
   void conflict(Access now, const Stamp& later, Access before, const Stamp& earlier);
   std::string who(const Stamp& stamp) const;
 

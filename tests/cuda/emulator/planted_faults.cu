@@ -3,6 +3,7 @@
 // this file.
 
 #include "cuda/device.cuh"
+#include "cuda/ptx.cuh"
 
 namespace chainline::test {
 namespace {  // AddressSanitizer guards no shared array of a template that other files may share
@@ -119,6 +120,31 @@ __global__ void tile_loop(const float* x, float* y, int tiles) {
     tile[t] = x[static_cast<unsigned>(k) * kThreads + t];
     __syncthreads();
     sum += tile[(t + 1) % kThreads];
+    if (!kFault) __syncthreads();
+  }
+  y[t] = sum;
+}
+
+/// The same by copies that are under way while a tile is read. With two stages there is no result
+/// that would show it, unless a copy is quick: it writes what others still read.
+template <bool kFault>
+__global__ void pipelined_tile_loop(const float* x, float* y, int tiles) {
+  __shared__ __align__(16) float stages[2][4 * kThreads];
+  const unsigned t = threadIdx.x;
+  const auto fetch = [&](int k) {
+    if (k < tiles) {
+      cuda::ptx::cp_async_16(&stages[k % 2][4 * t],
+                             x + (static_cast<unsigned>(k) * kThreads + t) * 4);
+    }
+    cuda::ptx::cp_async_commit();
+  };
+  float sum = 0;
+  fetch(0);
+  for (int k = 0; k < tiles; ++k) {
+    fetch(k + 1);
+    cuda::ptx::cp_async_wait<1>();
+    __syncthreads();
+    sum += stages[k % 2][4 * ((t + 1) % kThreads)];
     if (!kFault) __syncthreads();
   }
   y[t] = sum;
@@ -349,6 +375,7 @@ CHAINLINE_BOTH(leftover_of_another_block);
 CHAINLINE_BOTH(no_barrier_reads_later);
 CHAINLINE_BOTH(no_barrier_reads_earlier);
 CHAINLINE_BOTH(tile_loop);
+CHAINLINE_BOTH(pipelined_tile_loop);
 CHAINLINE_BOTH(two_write_the_same);
 CHAINLINE_BOTH(no_syncwarp);
 CHAINLINE_BOTH(shuffle_as_fence);

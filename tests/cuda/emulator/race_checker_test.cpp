@@ -62,6 +62,18 @@ TEST_P(RaceChecker, AMissingSecondBarrierOfATileLoopIsReported) {
             "");
 }
 
+TEST_P(RaceChecker, ACopyThatMayBeQuickerThanAReaderIsReported) {
+  DeviceArray<float> x(Zeros{5 * 4 * kThreads}), y(Unwritten{kThreads});
+  expect_parts(report_of([&] {
+                 cuda::launch({1, kThreads}, &pipelined_tile_loop<true>, x.data(), y.data(), 5);
+               }),
+               {"race: block (0,0,0) thread (", ", and nothing orders them"});
+  EXPECT_EQ(report_of([&] {
+              cuda::launch({1, kThreads}, &pipelined_tile_loop<false>, x.data(), y.data(), 5);
+            }),
+            "");
+}
+
 TEST_P(RaceChecker, AMissingSyncwarpIsReported) {
   expect_parts(report_of_one_block(&no_syncwarp<true>), kRace);
   EXPECT_EQ(report_of_one_block(&no_syncwarp<false>), "");
