@@ -53,6 +53,39 @@ void launch_blocks(void (*kernel)(Call), std::size_t shared_bytes, std::int64_t 
          call);
 }
 
+/// delta[n] = dy[n] . y[n], by eight lanes a query.
+__global__ void flash_delta(FlashGradient g, std::int64_t queries, float* delta) {
+  constexpr int kLanes = 8;
+  const FlashAttention& a = g.forward;
+  const int own = static_cast<int>(threadIdx.x) % kLanes;
+  const std::int64_t n = first_element() / kLanes;
+  const auto fold = [](float x, int distance) {
+    return x + __shfl_xor_sync(kWholeWarp, x, distance);
+  };
+  float sum = 0;
+  if (n < queries) {
+    const std::int64_t head = n / a.T, i = n % a.T, b = head / a.H, h = head % a.H;
+    const bf16* const dy = g.dy.rows(b, h, i).data;
+    const bf16* const y = a.y + ((b * a.T + i) * a.H + h) * a.D;
+    if (a.vectors_in && a.vectors_out) {
+      const auto* const dy_pairs = reinterpret_cast<const unsigned*>(dy);
+      const auto* const y_pairs = reinterpret_cast<const unsigned*>(y);
+      const auto low = [](unsigned pair) { return __uint_as_float(pair << 16); };
+      const auto high = [](unsigned pair) { return __uint_as_float(pair & 0xffff0000u); };
+      for (int c = own; c < a.D / 2; c += kLanes) {
+        const unsigned p = dy_pairs[c], r = y_pairs[c];
+        sum = std::fma(high(p), high(r), std::fma(low(p), low(r), sum));
+      }
+    } else {
+      for (int c = own; c < a.D; c += kLanes) {
+        sum = std::fma(static_cast<float>(dy[c]), static_cast<float>(y[c]), sum);
+      }
+    }
+  }
+  sum = fold(fold(fold(sum, 4), 2), 1);
+  if (n < queries && own == 0) delta[n] = sum;
+}
+
 template <int kD>
 void run_forward(const FastAttention& a, Stream stream) {
   using Block = FlashForward<kD>;

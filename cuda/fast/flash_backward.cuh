@@ -38,43 +38,6 @@ constexpr float kLog2OfE = 1.44269504f;
 
 namespace {
 
-/// Eight lanes a query.
-__global__ void flash_delta(FlashGradient g, std::int64_t queries, float* delta) {
-  constexpr int kLanes = 8;
-  const FlashAttention& a = g.forward;
-  const int own = static_cast<int>(threadIdx.x) % kLanes;
-  const std::int64_t n = first_element() / kLanes;
-  const auto fold = [](float x, int distance) {
-    return x + __shfl_xor_sync(kWholeWarp, x, distance);
-  };
-  float sum = 0;
-  if (n < queries) {
-    const std::int64_t head = n / a.T, i = n % a.T, b = head / a.H, h = head % a.H;
-    const bf16* const dy = g.dy.rows(b, h, i).data;
-    const bf16* const y = a.y + ((b * a.T + i) * a.H + h) * a.D;
-    const auto number = [](unsigned pair, int half) {
-      return __uint_as_float(half == 0 ? pair << 16 : pair & 0xffff0000u);
-    };
-    if (a.vectors_in && a.vectors_out) {
-      for (int c = 8 * own; c < a.D; c += 8 * kLanes) {
-        const uint4 p = *reinterpret_cast<const uint4*>(dy + c);
-        const uint4 q = *reinterpret_cast<const uint4*>(y + c);
-        const unsigned x[4] = {p.x, p.y, p.z, p.w}, z[4] = {q.x, q.y, q.z, q.w};
-#pragma unroll
-        for (int e = 0; e < 8; ++e) {
-          sum = std::fma(number(x[e / 2], e % 2), number(z[e / 2], e % 2), sum);
-        }
-      }
-    } else {
-      for (int c = own; c < a.D; c += kLanes) {
-        sum = std::fma(static_cast<float>(dy[c]), static_cast<float>(y[c]), sum);
-      }
-    }
-  }
-  sum = fold(fold(fold(sum, 4), 2), 1);
-  if (n < queries && own == 0) delta[n] = sum;
-}
-
 template <int kD>
 __global__ void __launch_bounds__(kFlashThreads, 1) flash_backward_queries(FlashGradient g) {
   using Block = FlashBackward<kD>;

@@ -202,13 +202,14 @@ std::vector<Case> cases_of_flash() {
   return {{1, 1, 1, 1, 1, 1, 1, {1, false, {}}},
           {1, 3, 1, 5, 7, 4, 4, {0.5, true, {}}},           // numbers one by one
           {2, 4, 2, 70, 70, 16, 16, {0.25, true, {}}},      // groups
-          {1, 2, 1, 130, 140, 64, 64, {0.125, true, {}}},   // more than a block of queries
+          {1, 2, 1, 130, 131, 64, 64, {0.125, true, {}}},   // more than a block of queries
           {1, 1, 1, 33, 150, 40, 40, {0.15, true, {}}},     // a cache before
           {1, 1, 1, 150, 37, 8, 8, {0.35, true, {}}},       // queries that see nothing
           {1, 1, 1, 70, 129, 128, 128, {0.09, false, {}}},  // wide heads
           {1, 2, 2, 65, 67, 99, 99, {0.1, true, {}}},
           {1, 2, 1, 64, 128, 24, 24, {0.2, false, {}}},    // whole tiles
           {1, 1, 1, 40, 70, 32, 32, {0.2, true, {}}, 30},  // scores of some 1000
+          {1, 1, 1, 40, 3, 32, 32, {0.2, false, {}}, 30},  // all of them negative
           {1, 2, 2, 3, 0, 8, 8, {0.5, false, {}}},
           {1, 2, 1, 0, 3, 8, 8, {0.5, true, {}}},
           {0, 2, 1, 3, 3, 8, 8, {0.5, true, {}}}};
@@ -316,16 +317,37 @@ TEST_F(AttentionInBf16, ReadsAndGivesHeadsAsViews) {
   EXPECT_TRUE(same_bits(g.dq, g_same.dq));
   EXPECT_TRUE(same_bits(g.dk, g_same.dk));
   EXPECT_TRUE(same_bits(g.dv, g_same.dv));
-  // Rows that do not begin at multiples of 16 bytes are read number by number.
-  const Tensor shifted = randn({2 * 3 * 7 * 8 + 1}, 3, DType::bf16).narrow(0, 1, 2 * 3 * 7 * 8);
-  const Tensor odd = shifted.reshape({2, 3, 7, 8}), whole = odd.clone();
-  const AttentionResult of_odd = ops::attention(odd, odd, odd, options);
-  const AttentionResult of_whole = ops::attention(whole, whole, whole, options);
-  EXPECT_TRUE(same_bits(of_odd.y, of_whole.y));
-  const auto gradients = [&](const Tensor& x, const AttentionResult& y) {
-    return ops::attention_backward(grad_y, x, x, x, y, options);
+}
+
+// Vectors of 16 bytes are read where rows begin at multiples of that and have no number beyond the last
+// vector; whichever operand does not, numbers are read one by one.
+TEST_F(AttentionInBf16, ReadsRowsThatDoNotBeginAtVectors) {
+  const AttentionOptions options{0.5, true, {}};
+  const Shape shape{2, 3, 7, 8};
+  std::vector<Tensor> whole;
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) whole.push_back(randn(shape, seed, DType::bf16));
+  const auto results = [&](const std::vector<Tensor>& x) {
+    const AttentionResult out = ops::attention(x[0], x[1], x[2], options);
+    const AttentionGradients g = ops::attention_backward(x[3], x[0], x[1], x[2], out, options);
+    return std::vector<Tensor>{out.y, g.dq, g.dk, g.dv};
   };
-  EXPECT_TRUE(same_bits(gradients(odd, of_odd).dk, gradients(whole, of_whole).dk));
+  const std::vector<Tensor> expected = results(whole);
+  const auto expect_same = [&](const std::vector<Tensor>& x, const std::vector<Tensor>& y) {
+    for (std::size_t i = 0; i < x.size(); ++i) EXPECT_TRUE(same_bits(x[i], y[i])) << "output " << i;
+  };
+  for (std::size_t odd = 0; odd < whole.size(); ++odd) {
+    std::vector<Tensor> x = whole;
+    x[odd] =
+        test::zeros({shape.numel() + 1}, DType::bf16).narrow(0, 1, shape.numel()).reshape(shape);
+    x[odd].copy_from(whole[odd]);
+    expect_same(results(x), expected);
+  }
+  std::vector<Tensor> narrow, dense;  // rows of 5 numbers, 16 bytes apart
+  for (const Tensor& x : whole) {
+    narrow.push_back(x.narrow(3, 0, 5));
+    dense.push_back(narrow.back().contiguous());
+  }
+  expect_same(results(narrow), results(dense));
 }
 
 TEST_F(AttentionInBf16, KeepsANaNThatIsSeen) {
