@@ -3,6 +3,7 @@
 
 #include "tensor/backend.h"
 
+#include "cuda/fast/attention.h"
 #include "cuda/fast/choice.h"
 #include "cuda/fast/product.h"
 #include "cuda/limits.h"
@@ -65,6 +66,9 @@ class RuntimeBackend final : public Backend {
     std::vector<std::string> names;
     if (op == "product") {
       for (const ProductContender& c : product_contenders()) names.emplace_back(c.name);
+    }
+    if (op == "attention" || op == "attention_backward") {
+      for (const AttentionContender& c : attention_contenders()) names.emplace_back(c.name);
     }
     return names;
   }

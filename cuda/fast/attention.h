@@ -48,12 +48,14 @@ struct AttentionContender {
 /// All that this build has. The first is our own kernel (cuda/fast/flash.cu).
 std::span<const AttentionContender> attention_contenders();
 
-/// Whether some contender can; heads of more than 128 numbers find none.
+/// Whether our own kernel can: not heads of more than 128 numbers. What it can't, no other is asked
+/// for, so that results don't come and go with libraries.
 bool can_attend(const FastAttention& a);
 
-/// Computes an attention, or its gradient, by the first contender that can.
+/// Computes an attention, or its gradient, by the contender that is the quickest for its shape
+/// (cuda/fast/choice.h).
 ///
-/// Errors   ShapeError where none can
+/// Errors   ShapeError where our own kernel can't
 void run_attention(const FastAttention& a, Stream stream);
 void run_attention_backward(const FastAttentionGradient& a, Stream stream);
 

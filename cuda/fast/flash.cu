@@ -1,9 +1,14 @@
 // Our own contender, by the scheme of FlashAttention-2: Dao: FlashAttention-2 (2023). Its kernels exist
 // for heads of 32, 64 and 128 numbers; other widths are padded with zeros in shared memory.
 
+#include <string>
+#include <vector>
+
 #include "cuda/fast/attention.h"
+#include "cuda/fast/choice.h"
 #include "cuda/fast/flash_backward.cuh"
 #include "cuda/fast/flash_forward.cuh"
+#include "cuda/vendor/contenders.h"
 #include "tensor/tensor.h"
 
 namespace chainline::cuda {
@@ -138,33 +143,59 @@ void run_flash_backward(const FastAttentionGradient& g, Stream stream) {
   run_backward<128>(a, call, stream);
 }
 
-constexpr AttentionContender kContenders[] = {
-    {"flash", can_flash, run_flash, can_flash_backward, run_flash_backward}};
+/// What decides how quick a contender is: "32x12x300x300x64 causal", with 12/4 for 4 groups; and
+/// whether rows begin at multiples of 16 bytes, which others need.
+std::string shape_of(const FastAttention& a) {
+  std::string shape = std::to_string(a.B) + 'x' + std::to_string(a.H);
+  if (a.G != a.H) shape += '/' + std::to_string(a.G);
+  for (const std::int64_t size : {a.T, a.S, a.D}) shape += 'x' + std::to_string(size);
+  if (a.causal) shape += " causal";
+  const bool aligned = has_vectors(a.q, a.q_strides) && has_vectors(a.k, a.k_strides) &&
+                       has_vectors(a.v, a.v_strides);
+  return aligned ? shape : shape + " unaligned";
+}
+
+/// The backward of a contender, as one of those among which is chosen.
+struct BackwardContender {
+  const char* name;
+  bool (*can)(const FastAttentionGradient&);
+  void (*run)(const FastAttentionGradient&, Stream);
+};
+
+void check_width(const FastAttention& a, const char* op) {
+  check<ShapeError>(can_attend(a), op, ": expected heads of 1 to 128 numbers, got ", a.D);
+}
 
 }  // namespace
 
-std::span<const AttentionContender> attention_contenders() { return kContenders; }
-
-bool can_attend(const FastAttention& a) {
-  for (const AttentionContender& c : attention_contenders()) {
-    if (c.can(a)) return true;
-  }
-  return false;
+std::span<const AttentionContender> attention_contenders() {
+  static const std::vector<AttentionContender> all = [] {
+    std::vector<AttentionContender> contenders = {
+        {"own", can_flash, run_flash, can_flash_backward, run_flash_backward}};
+    for (const AttentionContender* c : vendor::attentions()) contenders.push_back(*c);
+    return contenders;
+  }();
+  return all;
 }
 
+bool can_attend(const FastAttention& a) { return can_flash(a); }
+
 void run_attention(const FastAttention& a, Stream stream) {
-  for (const AttentionContender& c : attention_contenders()) {
-    if (c.can(a)) return c.run(a, stream);
-  }
-  throw ShapeError("attention: expected heads of 1 to 128 numbers, got " + std::to_string(a.D));
+  check_width(a, "attention");
+  run_chosen("attention", shape_of(a), attention_contenders(), a, stream, [&] { return a; });
 }
 
 void run_attention_backward(const FastAttentionGradient& g, Stream stream) {
-  for (const AttentionContender& c : attention_contenders()) {
-    if (c.can_backward(g)) return c.run_backward(g, stream);
-  }
-  throw ShapeError("attention_backward: expected heads of 1 to 128 numbers, got " +
-                   std::to_string(g.forward.D));
+  check_width(g.forward, "attention_backward");
+  static const std::vector<BackwardContender> all = [] {
+    std::vector<BackwardContender> contenders;
+    for (const AttentionContender& c : attention_contenders()) {
+      contenders.push_back({c.name, c.can_backward, c.run_backward});
+    }
+    return contenders;
+  }();
+  run_chosen("attention_backward", shape_of(g.forward), std::span<const BackwardContender>(all), g,
+             stream, [&] { return g; });
 }
 
 }  // namespace chainline::cuda

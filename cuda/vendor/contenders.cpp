@@ -28,4 +28,12 @@ std::vector<const ProductContender*> products() {
   };
 }
 
+std::vector<const AttentionContender*> attentions() {
+  return {
+#if CHAINLINE_HAS_CUDNN
+    &cudnn,
+#endif
+  };
+}
+
 }  // namespace chainline::cuda::vendor

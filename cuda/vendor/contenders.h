@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "cuda/fast/attention.h"
 #include "cuda/fast/product.h"
 
 /// What NVIDIA's libraries add to the contenders of the fast class, in a build that was configured
@@ -14,5 +15,6 @@ namespace chainline::cuda::vendor {
 std::vector<std::string> libraries();
 
 std::vector<const ProductContender*> products();
+std::vector<const AttentionContender*> attentions();
 
 }  // namespace chainline::cuda::vendor
