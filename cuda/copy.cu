@@ -51,7 +51,7 @@ void copy(const Tensor& source, Tensor& target) {
 void convert(const Tensor& source, Tensor& target) {
   visit_any(source.dtype(), [&]<class From>(Type<From>) {
     visit_any(target.dtype(), [&]<class To>(Type<To>) {
-      elementwise<To, From>(target, Convert<To, From>(), source);
+      compute<To, From>(target, Convert<To, Arithmetic<From>>(), source);
     });
   });
 }

@@ -1,12 +1,15 @@
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "cuda/arithmetic.cuh"
 #include "cuda/grid.cuh"
 #include "tensor/iterate.h"
 
-// Functions of every element, for operands with any strides.
+// Functions of every element, for operands with any strides. Numbers of dense ones go 16 bytes at a
+// time, which is what a thread can ask of memory at once; bits don't show it.
 
 namespace chainline::cuda {
 
@@ -67,6 +70,47 @@ void elementwise(Tensor& out, const F& f, const Tensors&... in) {
                   out.mutable_device_data<Out>(), in.template device_data<In>()...);
 }
 
+/// How many elements of operands of these types are at most 16 bytes of each.
+template <class... T>
+constexpr int kAtOnce = 16 / static_cast<int>(std::max({sizeof(T)...}));
+
+/// That many of one operand.
+template <class T, int kCount>
+struct alignas(kCount * sizeof(T)) Few {
+  T x[kCount];
+};
+
+/// Whether a dense operand can be taken so: whether it begins at a multiple of 16 bytes.
+inline bool begins_aligned(const void* data) {
+  return reinterpret_cast<std::uintptr_t>(data) % 16 == 0;
+}
+
+namespace detail {
+
+// By value, so that each operand is read at once, before anything is written.
+template <class Out, int kCount, class F, class... In>
+__device__ Few<Out, kCount> apply_to_few(const F& f, Few<In, kCount>... in) {
+  Few<Out, kCount> out;
+#pragma unroll
+  for (int k = 0; k < kCount; ++k) out.x[k] = f(in.x[k]...);
+  return out;
+}
+
+template <class F, class Out, class... In>
+__global__ void dense_kernel(std::int64_t n, F f, Out* out, const In*... in) {
+  constexpr int kCount = kAtOnce<Out, In...>;
+  const std::int64_t whole = n / kCount;
+  for (std::int64_t i = first_element(); i < whole; i += elements_at_once()) {
+    reinterpret_cast<Few<Out, kCount>*>(out)[i] =
+        apply_to_few<Out, kCount>(f, reinterpret_cast<const Few<In, kCount>*>(in)[i]...);
+  }
+  for (std::int64_t i = whole * kCount + first_element(); i < n; i += elements_at_once()) {
+    out[i] = f(in[i]...);
+  }
+}
+
+}  // namespace detail
+
 /// f with operands and a result as they are in memory.
 template <class Out, class F>
 struct Computed {
@@ -81,7 +125,15 @@ struct Computed {
 /// once.
 template <class Out, class... In, class F, class... Tensors>
 void compute(Tensor& out, const F& f, const Tensors&... in) {
-  elementwise<Out, In...>(out, Computed<Out, F>{f}, in...);
+  const Computed<Out, F> g{f};
+  const bool dense = (in.is_contiguous() && ...) &&
+                     (begins_aligned(in.template device_data<In>()) && ...) &&
+                     begins_aligned(out.device_data<Out>());
+  if (!dense) return elementwise<Out, In...>(out, g, in...);
+  constexpr int kCount = kAtOnce<Out, In...>;
+  launch_elements((out.numel() + kCount - 1) / kCount,
+                  &detail::dense_kernel<Computed<Out, F>, Out, In...>, out.numel(), g,
+                  out.mutable_device_data<Out>(), in.template device_data<In>()...);
 }
 
 }  // namespace chainline::cuda

@@ -143,6 +143,22 @@ TEST(Binary, KeepsItsBitsForAnyStridesAndThreads) {
   }
 }
 
+// Kernels may take dense operands by vectors: wherever those begin and end, nothing else is touched.
+TEST(Binary, TakesDenseOperandsThatBeginAndEndAnywhere) {
+  for (const DType dtype : {DType::f32, DType::f64, DType::i64}) {
+    const Tensor a = test::randint({60}, -50, 50, 1).to(dtype);
+    const Tensor b = test::randint({60}, -50, 50, 2).to(dtype);
+    const Tensor sum = ops::add(a, b), scaled = ops::mul_scalar(a, 3);
+    for (std::int64_t begin = 0; begin < 9; ++begin) {
+      for (std::int64_t n = 0; n < 40; n += 3) {
+        const Tensor part = a.narrow(0, begin, n);
+        EXPECT_TRUE(same_bits(ops::add(part, b.narrow(0, begin, n)), sum.narrow(0, begin, n)));
+        EXPECT_TRUE(same_bits(ops::mul_scalar(part, 3), scaled.narrow(0, begin, n)));
+      }
+    }
+  }
+}
+
 TEST(Binary, OfBf16IsThatOfF32RoundedOnce) {
   using Op = Tensor (*)(const Tensor&, const Tensor&);
   const std::vector<std::pair<Op, std::string>> operations{

@@ -80,6 +80,23 @@ TEST(Silu, GivesTheSameBitsForAnyNumberOfThreads) {
   });
 }
 
+// Kernels may take dense operands by vectors: wherever those begin and end, nothing else is touched.
+TEST(SiluGate, TakesDenseOperandsThatBeginAndEndAnywhere) {
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    const Tensor gate = randn({60}, 1, dtype), up = randn({60}, 2, dtype),
+                 g = randn({60}, 3, dtype);
+    const ops::SiluGateGradients whole = ops::silu_gate_backward(g, gate, up);
+    for (std::int64_t begin = 0; begin < 9; ++begin) {
+      for (std::int64_t n = 0; n < 40; n += 3) {
+        const auto part = [&](const Tensor& t) { return t.narrow(0, begin, n); };
+        const ops::SiluGateGradients of = ops::silu_gate_backward(part(g), part(gate), part(up));
+        EXPECT_TRUE(same_bits(of.dgate, part(whole.dgate)));
+        EXPECT_TRUE(same_bits(of.dup, part(whole.dup)));
+      }
+    }
+  }
+}
+
 TEST(Silu, OfBf16IsThatOfF32RoundedOnce) {
   test::expect_f32_rounded_once(
       [](const std::vector<Tensor>& x) {
