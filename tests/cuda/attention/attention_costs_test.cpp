@@ -1,5 +1,5 @@
-// What attention costs in memory, by the plain kernels and by flash attention: sectors of 32 bytes that
-// move between global memory and a multiprocessor, and words that meet in a bank of shared memory.
+// What the versions of attention cost in memory: sectors of 32 bytes that move between global memory and a
+// multiprocessor, and words that meet in a bank of shared memory.
 // docs/lessons/attention.md quotes what this prints.
 #include <gtest/gtest.h>
 
@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <string>
 
+#include "cuda/attention/plain.cuh"
+#include "cuda/attention/tiled.cuh"
 #include "cuda/emulator/checker/access_statistics.h"
 #include "cuda/fast/flash_backward.cuh"
 #include "tensor/ops/attention.h"
@@ -64,7 +66,37 @@ struct Problem {
   static Tensor random(const Shape& shape, std::uint64_t seed, DType dtype) {
     return randn(shape, seed, dtype).to(kCuda);
   }
-  ops::AttentionResult forward() const { return ops::attention(q, k, v, options); }
+};
+
+/// The library's choice.
+struct OfTheLibrary {
+  static ops::AttentionResult forward(const Problem& p) {
+    return ops::attention(p.q, p.k, p.v, p.options);
+  }
+  static void backward(const Problem& p, const ops::AttentionResult& out) {
+    ops::attention_backward(p.grad_y, p.q, p.k, p.v, out, p.options);
+  }
+};
+
+/// The plain kernels in f32.
+struct Plain {
+  static Tensor like(const Tensor& t) { return Tensor::empty(t.shape(), t.dtype(), kCuda); }
+  static cuda::AttentionSizes sizes(const Problem& p) {
+    return {p.q, p.k, p.v, p.options.causal, {}};
+  }
+  static ops::AttentionResult forward(const Problem& p) {
+    const Shape rows = p.q.shape().without(-1);
+    const auto statistic = [&] { return Tensor::empty(rows, DType::f32, kCuda); };
+    ops::AttentionResult out{like(p.grad_y), statistic(), statistic(), statistic()};
+    cuda::run_plain_attention<float>(sizes(p), p.q, p.k, p.v, p.options.scale, out.y, out.lse,
+                                     out.max, out.sum);
+    return out;
+  }
+  static void backward(const Problem& p, const ops::AttentionResult& out) {
+    Tensor dq = like(p.q), dk = like(p.k), dv = like(p.v);
+    cuda::run_plain_attention_backward<float>(sizes(p), p.grad_y, p.q, p.k, p.v, out.y, out.max,
+                                              out.sum, p.options.scale, dq, dk, dv);
+  }
 };
 
 void print(const char* what, const Cost& cost, double pairs) {
@@ -75,12 +107,12 @@ void print(const char* what, const Cost& cost, double pairs) {
 struct Both {
   Cost forward, backward;
 };
+template <class Version = OfTheLibrary>
 Both costs_of(const char* what, const Problem& p) {
   Both both;
   ops::AttentionResult out;
-  both.forward = cost_of([&] { out = p.forward(); });
-  both.backward =
-      cost_of([&] { ops::attention_backward(p.grad_y, p.q, p.k, p.v, out, p.options); });
+  both.forward = cost_of([&] { out = Version::forward(p); });
+  both.backward = cost_of([&] { Version::backward(p, out); });
   const auto pairs = static_cast<double>(p.q.shape()[2] * p.k.shape()[2]);
   print((std::string(what) + ", forward").c_str(), both.forward, pairs);
   print((std::string(what) + ", backward").c_str(), both.backward, pairs);
@@ -91,14 +123,24 @@ Both costs_of(const char* what, const Problem& p) {
 // sector of the query and 32 of keys, 66 sectors a pair; for each pair 64 columns of y by two warps that
 // share the weight and have 4 sectors of values each, 10 sectors. Scores move in between.
 TEST(AttentionCosts, ThePlainKernelsFetchSeventySixSectorsAPair) {
-  const Both costs = costs_of("plain, f32", Problem(128, 128, 64, false, DType::f32));
+  const Both costs = costs_of<Plain>("plain", Problem(128, 128, 64, false, DType::f32));
   const double pairs = 128 * 128, rows = 128;
   // Scores are read three times for the softmax, and written once more than the results.
   EXPECT_EQ(costs.forward.sectors_read, pairs * (66 + 10 + 3 / 8.0) + 2 * rows);
   EXPECT_EQ(costs.forward.sectors_written, pairs * 2 / 8 + rows * (64 / 8 + 3));
 }
 
-// With heads of 64 numbers a row is 4 sectors. Each block of 128 queries reads all keys and values.
+// A row of 64 numbers is 8 sectors. Each block of 64 queries goes over the keys twice and the values once.
+TEST(AttentionCosts, TilesReadKeysTwiceAndValuesOnceForABlockOfQueries) {
+  constexpr std::int64_t T = 128, S = 128, kRow = 8, kBlocks = T / cuda::kOwnRows<float, 64>;
+  const Both costs = costs_of("tiled", Problem(T, S, 64, false, DType::f32));
+  EXPECT_EQ(costs.forward.sectors_read, kBlocks * 3 * S * kRow + T * kRow);
+  EXPECT_EQ(costs.forward.sectors_written, T * kRow + 3 * T);  // y, and a sector for each statistic
+  EXPECT_EQ(costs.forward.worst_bank, 1);
+  EXPECT_EQ(costs.backward.worst_bank, 1);
+}
+
+// In bf16 a row of 64 numbers is 4 sectors. Each block of 128 queries reads all keys and values.
 TEST(AttentionCosts, FlashReadsKeysAndValuesOnceForABlockOfQueries) {
   constexpr std::int64_t T = 256, S = 256, kRow = 4;
   constexpr std::int64_t kBlocks = T / cuda::FlashForward<64>::kQueries;
