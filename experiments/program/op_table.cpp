@@ -181,33 +181,14 @@ std::vector<OpRow> op_table() {
   t.add("ops/unary.h", {clamp}, {"clamp"}, "Unary.ClampsIntoTheBounds");
   t.add("ops/unary.h", {pow_int}, {"pow_int"}, "Unary.RaisesToWholePowers");
   t.add("ops/where.h", {where}, {"where"}, "Where.KeepsTheBitsOfANanItTakes");
-  t.set_fast("copied", {"alias", "transpose", "permute", "patchify", "copy_from", "reshape",
-                        "unpatchify", "cat", "stack", "narrow"});
-  t.set_fast("rounded once", {"to",
-                              "broadcast_to",
-                              "add",
-                              "sub",
-                              "mul",
-                              "div",
-                              "maximum",
-                              "minimum",
-                              "add_scalar",
-                              "mul_scalar",
-                              "div_scalar",
-                              "cross_entropy",
-                              "cross_entropy_with_gradient",
-                              "dropout",
-                              "gelu",
-                              "layer_norm",
-                              "rms_norm",
-                              "rope",
-                              "silu",
-                              "silu_gate",
-                              "sum",
-                              "sum_all",
-                              "sum_to",
-                              "mean",
-                              "mean_all"});
+  t.set_fast("copied", {"alias", "transpose", "permute", "patchify", "copy_from", "reshape"});
+  t.set_fast("copied", {"unpatchify", "cat", "stack", "narrow", "gather_rows"});
+  t.set_fast("rounded once", {"to", "add", "sub", "mul", "div", "maximum", "minimum"});
+  t.set_fast("rounded once", {"add_scalar", "mul_scalar", "div_scalar", "broadcast_to"});
+  t.set_fast("rounded once", {"sum", "sum_all", "sum_to", "mean", "mean_all"});
+  t.set_fast("rounded once", {"cross_entropy", "cross_entropy_with_gradient", "dropout", "gelu"});
+  t.set_fast("rounded once", {"layer_norm", "rms_norm", "rope", "silu", "silu_gate"});
+  t.set_fast("rounded once", {"scatter_rows_add"});
   t.set_fast("repeatable", {"attention", "linear"});
   return std::move(t).rows();
 }

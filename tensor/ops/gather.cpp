@@ -4,6 +4,7 @@
 
 #include "tensor/iterate.h"
 #include "tensor/ops/indices.h"
+#include "tensor/ops/operand.h"
 #include "tensor/parallel.h"
 
 // gather and scatter_add go along lines: the elements that differ only in their index along dim. A
@@ -188,6 +189,7 @@ Tensor gather_rows(const Tensor& x, const Tensor& index) {
 
 Tensor scatter_rows_add(const Tensor& grad, const Tensor& index, std::int64_t S) {
   check_rows(grad, index, "scatter_rows_add", "grad", true);
+  if (is_fast(grad)) return scatter_rows_add(grad.to(DType::f32), index, S).to(DType::bf16);
   check<DTypeError>(grad.dtype() == DType::f32 || grad.dtype() == DType::f64,
                     "scatter_rows_add: grad: expected dtype f32 or f64, got ", grad.dtype());
   Tensor dx = Tensor::zeros({grad.shape()[0], S, grad.shape()[2]}, grad.dtype(), grad.device());

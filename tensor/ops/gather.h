@@ -45,9 +45,9 @@ Tensor gather_rows(const Tensor& x, const Tensor& index);
 ///   dx[b, s, c] = sum of grad[b, t, c] over t with index[b, t] = s
 ///
 /// Shapes   grad (B, T, C); index (B, T)  ->  dx (B, S, C)
-/// DTypes   grad f32, f64; index i64
+/// DTypes   grad f32, f64, bf16; index i64
 /// Errors   those of gather_rows
-/// Bits     exact: one chain from +0 over ascending t (docs/numerics.md, rule 11)
+/// Bits     exact: one chain from +0 over ascending t (docs/numerics.md, rule 11); bf16: in f32
 Tensor scatter_rows_add(const Tensor& grad, const Tensor& index, std::int64_t S);
 
 }  // namespace chainline::ops

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tensor/parallel.h"
+#include "tests/fast_class.h"
 #include "tests/support.h"
 
 namespace chainline {
@@ -196,6 +197,16 @@ TEST(GatherRows, NamesWhatDoesNotFit) {
             "scatter_rows_add: index: expected shape (2, 3), got (2, 2)");
   EXPECT_EQ(message_of<ValueError>([&] { ops::scatter_rows_add(x.narrow(1, 0, 2), index, 3); }),
             "scatter_rows_add: index: expected values in [-1, 3), got 3 at position (0, 1)");
+}
+
+TEST(GatherRows, OfBf16CopyAndTheirGradientIsThatOfF32RoundedOnce) {
+  const Tensor index = index_of({2, -1, 0, 2, 2, 1, 0, 2}, {2, 4});
+  test::expect_f32_rounded_once(
+      [&](const std::vector<Tensor>& x) {
+        return std::vector<Tensor>{ops::scatter_rows_add(x[0], index, 3),
+                                   ops::gather_rows(x[0], index)};
+      },
+      {randn({2, 4, 5}, 1)}, "scatter_rows_add: grad: expected dtype f32 or f64, got bf16");
 }
 
 }  // namespace
