@@ -53,6 +53,7 @@ say "|---|---|---|"
 export CHAINLINE_TEST_DEVICE=cuda
 for test in "${tests[@]}"; do row "$test" "$build/tests/$test"; done
 row device_tensor_test "$build/tests/device_tensor_test"
+row product_test "$build/tests/product_test"
 # What this GPU's instructions leave in their registers becomes what the emulator is held to.
 row twin_certificate_test env CHAINLINE_WRITE_TWINS=1 "$build/tests/cuda/twin_certificate_test"
 
