@@ -63,7 +63,7 @@ Trainer::Trainer(nn::Mllm& model, const Samples& samples, const TrainingConfig& 
       order_(config.batch, samples.size(), config.seed) {
   check<ValueError>(!parameters_.empty(), "training: the model has no trainable parameter");
   check_math(config.math, model.device());
-  if (config.math == Math::fast) model_.set_activations(DType::bf16);
+  model_.set_activations(config.math == Math::fast ? DType::bf16 : DType::f32);
   model_.set_recompute(config.recompute);
   if (config.optimizer == OptimizerKind::adamw) {
     nn::AdamWOptions options;
@@ -80,9 +80,7 @@ Trainer::Trainer(nn::Mllm& model, const Samples& samples, const TrainingConfig& 
   }
 }
 
-Trainer::~Trainer() {
-  if (config_.math == Math::fast) model_.set_activations(DType::f32);
-}
+Trainer::~Trainer() { model_.set_activations(DType::f32); }
 
 std::unique_ptr<BatchLoader> Trainer::make_loader() const {
   const std::int64_t batch = config_.batch, part = std::min(config_.micro_batch, batch);
