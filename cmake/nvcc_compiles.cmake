@@ -5,7 +5,7 @@ if(NOT CHAINLINE_NVCC OR CMAKE_CROSSCOMPILING OR CHAINLINE_SANITIZE)
 endif()
 file(GLOB_RECURSE kernels CONFIGURE_DEPENDS cuda/*.cu tests/cuda/*.cu)
 if(chainline_cuda_end STREQUAL "ON")  # what its libraries are made of is compiled there
-  list(FILTER kernels EXCLUDE REGEX "/cuda/((toolkit|fast)/)?[a-z_0-9]+\\.cu$")
+  list(FILTER kernels EXCLUDE REGEX "/cuda/((toolkit|fast|gemm)/)?[a-z_0-9]+\\.cu$")
 endif()
 chainline_nvcc_objects(objects ${kernels})
 add_custom_target(nvcc_compiles DEPENDS ${objects})
