@@ -1,6 +1,7 @@
 // Runs the benchmarks: Google Benchmark's main with a description of the machine, since a figure
-// without one says little. Two options of its own: --threads=N is the most threads to measure with,
-// and --progress prints a line for each benchmark when it is done, in place of the table.
+// without one says little. Three options of its own: --threads=N is the most threads to measure with,
+// --device=cuda runs those of another device instead of the CPU's, and --progress prints a line for
+// each benchmark when it is done, in place of the table.
 
 #include <benchmark/benchmark.h>
 
@@ -11,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bench/device.h"
 #include "bench/harness.h"
 #include "bench/machine.h"
 #include "tensor/error.h"
@@ -32,6 +34,20 @@ void describe_machine() {
     benchmark::AddCustomContext("peak_GFLOPs" + thread_suffix(n), giga(fma_peak(isa(), n)));
     benchmark::AddCustomContext("copy_GBs" + thread_suffix(n), giga(copy_bandwidth(n)));
   }
+}
+
+void describe_device() {
+  const DeviceLimits& most = device_limits();
+  benchmark::AddCustomContext("processor", processor_name());
+  benchmark::AddCustomContext("device", backend().name());
+  benchmark::AddCustomContext("device_times", backend().measures() ? "measured" : "emulated");
+  benchmark::AddCustomContext("device_f32_GFLOPs", giga(most.f32_flops));
+  benchmark::AddCustomContext("device_bf16_GFLOPs", giga(most.bf16_flops));
+  benchmark::AddCustomContext("device_copy_GBs", giga(most.copy_bytes));
+  std::string libraries;
+  for (const std::string& l : backend().libraries())
+    libraries += (libraries.empty() ? "" : ", ") + l;
+  benchmark::AddCustomContext("device_libraries", libraries.empty() ? "none" : libraries);
 }
 
 /// One line a benchmark, as soon as it is done.
@@ -68,6 +84,9 @@ int run(int argc, char** argv) {
                       *text, "\"");
     set_most_threads(static_cast<int>(n));
   }
+  if (const std::optional<std::string> name = take(argc, argv, "--device")) {
+    run_on(parse_device(*name));
+  }
   const bool only_progress = take(argc, argv, "--progress").has_value();
   bool lists = false;  // which takes no time, and so no description of the machine
   for (int i = 1; i < argc; ++i) {
@@ -75,8 +94,13 @@ int run(int argc, char** argv) {
   }
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  Suite::register_all();
-  if (!lists) describe_machine();
+  if (on_device()) {
+    DeviceSuite::register_all();
+    if (!lists) describe_device();
+  } else {
+    Suite::register_all();
+    if (!lists) describe_machine();
+  }
   Progress progress;
   benchmark::RunSpecifiedBenchmarks(only_progress ? &progress : nullptr);
   benchmark::Shutdown();

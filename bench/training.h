@@ -8,22 +8,23 @@
 #include "bench/model_shapes.h"
 #include "nn/mllm.h"
 #include "nn/optimizer.h"
+#include "tensor/device.h"
 #include "tensor/tensor.h"
 
 namespace chainline::bench {
 
-/// The sizes of a model and of a training step. These are the benchmark model's (model_shapes.h);
-/// heads are always as wide as its, and the vocabulary as large.
+/// The sizes of a model and of a training step. These are the benchmark model's (model_shapes.h).
 struct StepSizes {
   std::int64_t batch = model::kBatch, image_size = model::kImageSize;
-  std::int64_t text_tokens = model::kTextTokens, channels = model::kChannels;
+  std::int64_t patch_size = model::kPatchSize, head_width = model::kHeadWidth;
+  std::int64_t text_tokens = model::kTextTokens, vocabulary = model::kVocabulary;
+  std::int64_t channels = model::kChannels, text_channels = 0;  // of the decoder; 0: as many
   std::int64_t vision_hidden = model::kVisionHidden, text_hidden = model::kTextHidden;
   std::int64_t layers = model::kLayers;  // of the ViT, and of the decoder
 
-  std::int64_t heads() const { return channels / model::kHeadWidth; }
-  std::int64_t patches() const {
-    return (image_size / model::kPatchSize) * (image_size / model::kPatchSize);
-  }
+  std::int64_t heads() const { return channels / head_width; }
+  std::int64_t text_width() const { return text_channels == 0 ? channels : text_channels; }
+  std::int64_t patches() const { return (image_size / patch_size) * (image_size / patch_size); }
   std::int64_t tokens() const { return patches() + text_tokens; }  // of the decoder
 };
 
@@ -56,8 +57,10 @@ struct Step {
 /// trainer does it.
 class Training {
  public:
-  /// The weights of all dtypes are the f32 ones, a function of the sizes.
-  Training(const StepSizes& sizes, DType dtype);
+  /// The weights of all dtypes are the f32 ones, a function of the sizes. Activations are bf16, where
+  /// that is said, on a device that computes with it.
+  Training(const StepSizes& sizes, DType dtype, Device device = kCpu,
+           bool bf16_activations = false);
 
   /// Each micro-batch adds to the gradients of the ones before.
   Step step(const StepData& data, std::int64_t micro_batch);

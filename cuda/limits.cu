@@ -83,6 +83,15 @@ DeviceLimits measured_limits(int multiprocessors, bool emulated) {
   limits.bf16_flops =
       best_rate(kFlopsOfProduct * kProductChains * rounds * all_threads / kWarp, trials,
                 [&] { launch(shape, &product_chains, rounds, kPair, nowhere); });
+#ifdef __CUDACC__
+  if (device_properties(0).major == 9) {
+    constexpr int kRounds = 1 << 12;
+    const auto products = [&] {
+      return run_hopper_product_chains(multiprocessors, kRounds, kPair, nowhere, stream());
+    };
+    limits.bf16_flops = std::max(limits.bf16_flops, best_rate(products(), trials, products));
+  }
+#endif
   limits.copy_bytes = best_rate(2.0 * static_cast<double>(bytes), trials, [&] {
     device_memcpy(to.memory, from.memory, bytes, Copy::on_device, stream());
   });

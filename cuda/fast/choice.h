@@ -61,7 +61,8 @@ bool device_measures();
 
 /// Runs the problem by its contender, one of a list of { name, can(problem), run(problem, stream) }.
 /// `rehearsal()` is the same problem with outputs that may be written again and again: the problem
-/// itself, where it adds to nothing. It is asked for only when times are taken.
+/// itself, where it adds to nothing. It is asked for only when times are taken, which can't be while
+/// the stream's work is captured: a step that is to be captured must have run once before.
 template <class Contender, class Problem, class Rehearsal>
 void run_chosen(const std::string& op, const std::string& shape,
                 std::span<const Contender> contenders, const Problem& problem, Stream stream,

@@ -38,7 +38,7 @@ std::string share_of(const Timing& t) {
 
 /// How many times as fast as one thread.
 std::string gain_of(const Timing& t, const std::vector<Timing>& all) {
-  if (t.threads == 1) return "";
+  if (t.threads <= 1) return "";
   const Timing* alone = find(all, t.call, t.contender, 1);
   if (alone == nullptr || alone->seconds.empty()) return "";
   return fmt::format("{:.2f} x", median(alone->seconds) / median(t.seconds));
@@ -132,7 +132,7 @@ std::string card(const std::string& op, const std::vector<Timing>& timings) {
     last_call = t.call;
     const std::string what = t.call.size() > op.size() ? t.call.substr(op.size() + 1) : op;
     std::vector<std::string> row = {again ? "" : what, again ? "" : t.shape,
-                                    std::to_string(t.threads)};
+                                    t.threads == 0 ? "device" : std::to_string(t.threads)};
     if (t.seconds.empty()) {
       row.resize(columns.size());
       row[3] = "refused";
@@ -159,7 +159,33 @@ std::string card(const std::string& op, const std::vector<Timing>& timings) {
 
 }  // namespace
 
+namespace {
+
+/// What another device is, and that the times of an emulated one say nothing.
+std::string device_card(const BenchResults& results) {
+  std::string text = fmt::format(
+      "device   {}, libraries: {}\n         f32 peak {:.1f} GFLOP/s, bf16 {:.1f}, copy "
+      "{:.1f} GB/s\n",
+      results.device, results.libraries.empty() ? "none" : results.libraries, results.f32_peak,
+      results.bf16_peak, results.device_copy);
+  if (results.emulated) {
+    text +=
+        "         its times say nothing: they are the emulator's; that the answers are right is "
+        "all "
+        "there is to read\n";
+  }
+  return text;
+}
+
+}  // namespace
+
 std::string machine_card(const BenchResults& results) {
+  if (!results.device.empty()) {
+    return fmt::format("machine  {}, load {:.1f}\n",
+                       results.processor.empty() ? "unknown processor" : results.processor,
+                       results.load) +
+           device_card(results);
+  }
   std::string text = fmt::format(
       "machine  {}, {}, load {:.1f}\n",
       results.processor.empty() ? "unknown processor" : results.processor,
@@ -190,13 +216,21 @@ std::string kernel_cards(const BenchResults& results) {
     text += (text.empty() ? "" : "\n");
     text += is_curve(of_op[op].front()) ? curve_card(op, of_op[op]) : card(op, of_op[op]);
   }
-  text += fmt::format(
-      "\ntime    the median of {} repetitions; of one thread its processor time, of more the "
-      "wall's\n"
-      "spread  half the distance between the quartiles, as a share of the median\n"
-      "share   of the f32 peak or of the copy bandwidth of as many threads\n"
-      "gain    how many times as fast as one thread\n",
-      repetitions);
+  text +=
+      results.device.empty()
+          ? fmt::format(
+                "\ntime    the median of {} repetitions; of one thread its processor time, of more "
+                "the wall's\n"
+                "spread  half the distance between the quartiles, as a share of the median\n"
+                "share   of the f32 peak or of the copy bandwidth of as many threads\n"
+                "gain    how many times as fast as one thread\n",
+                repetitions)
+          : fmt::format(
+                "\ntime    the median of {} repetitions, by the device's clock, with cold caches\n"
+                "spread  half the distance between the quartiles, as a share of the median\n"
+                "share   of the device's peak, f32 for exact and bf16 for fast, or of its copy "
+                "bandwidth\n",
+                repetitions);
   if (contested)
     text +=
         "vs      the contender's time as a share of ours, in turn: above 1 we are faster; and its "
@@ -212,6 +246,7 @@ std::string time_text(double seconds) {
 }
 
 std::string threads_text(int threads) {
+  if (threads == 0) return "the device";
   return std::to_string(threads) + (threads == 1 ? " thread" : " threads");
 }
 

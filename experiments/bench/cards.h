@@ -20,7 +20,7 @@ std::string kernel_cards(const BenchResults& results);
 /// point.
 std::string time_text(double seconds);
 
-/// "1 thread", "2 threads".
+/// "1 thread", "2 threads"; for 0 "the device".
 std::string threads_text(int threads);
 
 }  // namespace chainline::experiments

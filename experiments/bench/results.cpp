@@ -60,6 +60,8 @@ Timing named(const std::string& name, bool contested, const std::string& where) 
     at = end + 1;
     if (part.starts_with("threads=") || part.starts_with("threads:")) {
       timing.threads = threads_in(part, where);
+    } else if (part.starts_with("device=")) {
+      timing.threads = 0;
     } else if (!is_setting(part)) {
       timing.call += (timing.call.empty() ? "" : "/") + part;
     }
@@ -73,12 +75,14 @@ Timing named(const std::string& name, bool contested, const std::string& where) 
 }
 
 bool is_contested(const Json& run, const std::string& name) {
-  // A refused contest has no counters; its name is that of manual times.
-  return run.contains("vs") || name.ends_with("/manual_time");
+  // A refused contest has no counters. On the CPU its name is that of manual times, which all of
+  // another device are.
+  const bool on_device = name.find("/device=") != std::string::npos;
+  return run.contains("vs") || (!on_device && name.ends_with("/manual_time"));
 }
 
 double time_of(const Json& run, const std::string& name, int threads, const std::string& where) {
-  const bool wall = threads > 1 || name.ends_with("/real_time") || name.ends_with("/manual_time");
+  const bool wall = threads != 1 || name.ends_with("/real_time") || name.ends_with("/manual_time");
   const std::string key = wall ? "real_time" : "cpu_time";
   const double time =
       number_member(run, key, where) * seconds_in(string_member(run, "time_unit", where), where);
@@ -135,6 +139,17 @@ std::string text_or_nothing(const Json& context, const std::string& key) {
   return found != context.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
+/// "device_copy_GBs": "4012.5"; 0 where the file doesn't say.
+double device_limit(const Json& context, const std::string& name, const std::string& where) {
+  const std::string text = text_or_nothing(context, name);
+  if (text.empty()) return 0;
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  check<FileError>(*end == '\0' && std::isfinite(value) && value >= 0, where, ": context: ", name,
+                   ": expected a number, got \"", text, "\"");
+  return value;
+}
+
 /// "peak_GFLOPs/threads=2": "235.1", for every number of threads.
 std::map<int, double> limits(const Json& context, const std::string& name,
                              const std::string& where) {
@@ -165,6 +180,12 @@ BenchResults read_bench_results(const std::filesystem::path& path) {
   results.date = text_or_nothing(context, "date");
   results.processor = text_or_nothing(context, "processor");
   results.instruction_set = text_or_nothing(context, "instruction_set");
+  results.device = text_or_nothing(context, "device");
+  results.libraries = text_or_nothing(context, "device_libraries");
+  results.emulated = text_or_nothing(context, "device_times") == "emulated";
+  results.f32_peak = device_limit(context, "device_f32_GFLOPs", where);
+  results.bf16_peak = device_limit(context, "device_bf16_GFLOPs", where);
+  results.device_copy = device_limit(context, "device_copy_GBs", where);
   results.peak = limits(context, "peak_GFLOPs", where);
   results.copy = limits(context, "copy_GBs", where);
   const auto load = context.find("load_avg");

@@ -55,17 +55,20 @@ std::string escaped(const std::string& text) {
 
 }  // namespace
 
-BenchRunner::BenchRunner()
+BenchRunner::BenchRunner(Device device)
     : program_(fs::read_symlink("/proc/self/exe").parent_path() / "chainline_bench") {
   check<DeviceError>(fs::exists(program_), "bench: expected the benchmarks at ", program_.string(),
                      ", got a build without them; ./run bench makes one that has them");
+  if (device.type == DeviceType::cuda) device_ = {"--device=cuda"};
 }
 
 std::vector<std::string> BenchRunner::names() const {
   // A file, for a pipe holds less than the list while nobody reads.
   std::FILE* const file = std::tmpfile();
   check<DeviceError>(file != nullptr, "bench: tmpfile: ", std::strerror(errno));
-  const int code = wait_for(program_, {"--benchmark_list_tests"}, ::fileno(file));
+  std::vector<std::string> asked = device_;
+  asked.push_back("--benchmark_list_tests");
+  const int code = wait_for(program_, asked, ::fileno(file));
   std::rewind(file);
   std::vector<std::string> names(1);
   for (int c = std::fgetc(file); c != EOF; c = std::fgetc(file)) {
@@ -91,6 +94,7 @@ void BenchRunner::run(const Options& options, const fs::path& out) const {
                                     "--benchmark_out=" + out.string()};
   if (!options.start.empty())
     words.push_back("--benchmark_filter=^" + escaped(options.start) + "(/|$)");
+  words.insert(words.begin(), device_.begin(), device_.end());
   const int code = wait_for(program_, words, STDERR_FILENO);
   check<Error>(code == 0 || code == kRefusedAnswers, "bench: ", program_.string(),
                ": expected exit code 0 or ", kRefusedAnswers, ", got ", code);

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "tensor/device.h"
+
 namespace chainline::experiments {
 
 /// The program with the benchmarks, `chainline_bench`, which lies beside `chainline`. It is a
@@ -11,8 +13,10 @@ namespace chainline::experiments {
 /// are compared with, and starts none of their threads.
 class BenchRunner {
  public:
+  /// Runs the benchmarks of a device.
+  ///
   /// **Errors** DeviceError when it was not built.
-  BenchRunner();
+  explicit BenchRunner(Device device = {});
 
   /// The names of all benchmarks.
   std::vector<std::string> names() const;
@@ -30,6 +34,7 @@ class BenchRunner {
 
  private:
   std::filesystem::path program_;
+  std::vector<std::string> device_;  ///< the option, where it is another than the CPU
 };
 
 }  // namespace chainline::experiments

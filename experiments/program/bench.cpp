@@ -14,6 +14,7 @@
 #include "experiments/program/arguments.h"
 #include "experiments/program/commands.h"
 #include "experiments/program/text_table.h"
+#include "tensor/backend.h"
 #include "tensor/error.h"
 #include "tensor/parallel.h"
 
@@ -24,6 +25,7 @@ namespace fs = std::filesystem;
 
 struct Options {
   std::string op, compare, out, from;
+  std::string device = "cpu";
   int repetitions = 9;
   double min_seconds = 0.05;
   bool list = false;
@@ -80,8 +82,8 @@ void check_op(const std::string& op, const std::vector<std::string>& names) {
 }
 
 /// A line for each op, or for each benchmark of one.
-void print_list(const std::string& of) {
-  const std::vector<std::string> names = BenchRunner().names();
+void print_list(const std::string& of, Device device) {
+  const std::vector<std::string> names = BenchRunner(device).names();
   check_op(of, names);
   if (!of.empty()) {
     for (const std::string& name : names) {
@@ -102,7 +104,7 @@ BenchResults measure(const Options& options) {
     const fs::path folder = fs::absolute(options.out).parent_path();
     check_is_folder(folder, "a folder for --out");
   }
-  const BenchRunner runner;
+  const BenchRunner runner(parse_device(options.device));
   check_op(options.op, runner.names());
   const TemporaryFolder folder;
   const fs::path file = folder / "results.json";
@@ -122,7 +124,9 @@ BenchResults of_op(BenchResults results, const std::string& op, const std::strin
 }
 
 void bench(const Options& options) {
-  if (options.list) return print_list(options.op);
+  const Device device = parse_device(options.device);
+  if (device.type == DeviceType::cuda && options.from.empty()) cuda::backend(device.index);
+  if (options.list) return print_list(options.op, device);
   // Read first: a file that is none is said before anything is measured.
   BenchResults before;
   if (!options.compare.empty())
@@ -170,6 +174,12 @@ void add_bench(CLI::App& program) {
       ->add_option("--min-time", options->min_seconds,
                    "Seconds that a repetition takes at least (default 0.05)")
       ->check(number_within(0, 60))
+      ->excludes(from);
+  command
+      ->add_option("--device", options->device,
+                   "cpu or cuda; the other device has benchmarks of its own, at larger shapes")
+      ->check(named("a device"))
+      ->capture_default_str()
       ->excludes(from);
   command->add_flag("--list", options->list, "List the ops that have benchmarks, or those of OP");
   command->footer(

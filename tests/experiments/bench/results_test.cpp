@@ -74,6 +74,30 @@ TEST_F(Results, TakeTheNameBeforeTheThreadsForAContenderWhereTheContestIsCounted
   EXPECT_EQ(results.timings[0].seconds, (std::vector<double>{8 * 1e-9}));
 }
 
+TEST_F(Results, OfAnotherDeviceHaveNoThreadsAndItsLimits) {
+  const BenchResults results = read(R"({"context": {"device": "loom", "device_times": "emulated",
+    "device_f32_GFLOPs": "60000", "device_bf16_GFLOPs": "900000.5", "device_copy_GBs": "3000",
+    "device_libraries": "cuBLASLt 13.1.0"}, "benchmarks": [
+    {"name": "linear/forward/vit/fast/device=cuda/manual_time", "real_time": 8, "cpu_time": 3,
+     "time_unit": "us", "of_peak": 0.5},
+    {"name": "linear/forward/vit/fast/cublaslt/device=cuda/manual_time", "real_time": 6,
+     "cpu_time": 3, "time_unit": "us", "vs": 0.75}]})");
+  EXPECT_EQ(results.device, "loom");
+  EXPECT_TRUE(results.emulated);
+  EXPECT_EQ(results.bf16_peak, 900000.5);
+  EXPECT_EQ(results.libraries, "cuBLASLt 13.1.0");
+  ASSERT_EQ(results.timings.size(), 2u);
+  EXPECT_EQ(results.timings[0].call, "linear/forward/vit/fast");
+  EXPECT_EQ(results.timings[0].contender, "");
+  EXPECT_EQ(results.timings[0].threads, 0);
+  EXPECT_EQ(results.timings[0].seconds, (std::vector<double>{8 * 1e-6}));
+  EXPECT_EQ(results.timings[1].call, "linear/forward/vit/fast");
+  EXPECT_EQ(results.timings[1].contender, "cublaslt");
+  EXPECT_EQ(refusal(R"({"context": {"device": "loom", "device_copy_GBs": "fast"},
+    "benchmarks": []})"),
+            "context: device_copy_GBs: expected a number, got \"fast\"");
+}
+
 TEST_F(Results, HaveNoTimeForAnAnswerThatWasRefused) {
   const BenchResults results = read(file_of(R"(
     {"name": "gelu/forward/vit/threads=1", "error_occurred": true, "error_message": "wrong bits",

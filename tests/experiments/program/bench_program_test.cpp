@@ -4,6 +4,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "tensor/backend.h"
 #include "tests/experiments/program/process.h"
 
 namespace chainline::experiments {
@@ -132,6 +133,24 @@ TEST_F(BenchProgram, TimesAnOpOnOneThreadAndOnTwoAndWritesWhatGoogleBenchmarkWri
   // The clock's own cards are those of the file.
   const Outcome again = run({"--from", path("now.json")});
   EXPECT_EQ(again.out, outcome.out);
+}
+
+TEST_F(BenchProgram, TimesTheOpsOfADeviceAndSaysWhatAnEmulatorsTimesAreWorth) {
+  if (cuda::device_count() == 0) GTEST_SKIP() << "no CUDA device";
+  const Outcome outcome = run({"rope", "--device", "cuda", "--repetitions", "1", "--min-time", "0",
+                               "--out", path("now.json")});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.err,
+            "rope/forward/decoder/exact/device=cuda/manual_time\n"
+            "rope/forward/decoder/fast/device=cuda/manual_time\n");
+  EXPECT_NE(outcome.out.find("device   "), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("  forward/decoder/fast  "), std::string::npos) << outcome.out;
+  EXPECT_EQ(outcome.out.find("its times say nothing") != std::string::npos,
+            !cuda::backend(0).measures());
+  EXPECT_EQ(run({"--from", path("now.json")}).out, outcome.out);
+  const Outcome list = run({"--list", "--device", "cuda"});
+  EXPECT_NE(list.out.find("train_step"), std::string::npos) << list.out;
+  EXPECT_EQ(list.out.find("scaling"), std::string::npos) << list.out;
 }
 
 TEST_F(BenchProgram, RefusesAnOpThatHasNoBenchmarksAndAFolderThatIsNotThere) {
