@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "experiments/data/paths.h"
 #include "experiments/program/arguments.h"
 #include "experiments/program/commands.h"
 #include "experiments/program/device_option.h"
 #include "experiments/program/memory_report.h"
 #include "experiments/program/settings.h"
 #include "experiments/training/evaluate.h"
+#include "experiments/training/kernel_choices.h"
 #include "experiments/training/manifest.h"
 #include "experiments/training/progress.h"
 #include "experiments/training/run.h"
@@ -26,7 +28,7 @@ struct TrainCommand {
   std::optional<int> fields;
   std::optional<std::uint64_t> seed;
   std::vector<std::string> freeze;
-  std::optional<std::string> math;
+  std::optional<std::string> math, kernels;
   bool recompute = false, memory = false;
   std::int64_t checkpoint_every = 200;
   DeviceOption device;
@@ -90,7 +92,16 @@ void freeze_parameters(nn::Mllm& model, const std::string& prefix) {
 void TrainCommand::run() const {
   TrainSettings s = settings();
   check_math(s.training.math, parse_device(device.name));
+  check<ValueError>(!kernels || s.training.math == Math::fast,
+                    "train: kernels: expected --math=fast with it, got exact, which has one kernel "
+                    "for each call");
   const Device where = device.device();
+  RunPlan plan;
+  if (kernels) {
+    const std::vector<std::byte> bytes = read_file(*kernels, kMaxJsonBytes);
+    plan.kernels.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    kernel_choices_from(plan.kernels, *kernels);  // said before the data are read
+  }
   Manifest manifest;
   manifest.device = describe(where);
   if (s.training.math == Math::fast) manifest.determinism = "repeatable";
@@ -118,7 +129,6 @@ void TrainCommand::run() const {
   };
   const Samples train = samples_of(dataset.train, watermarker.get());
 
-  RunPlan plan;
   plan.folder = out;
   plan.checkpoint_every = checkpoint_every;
   plan.texts = model_texts(model);
@@ -141,6 +151,9 @@ void TrainCommand::run() const {
     write_people(plan.folder / "people.jsonl", watermarker->people());
     manifest.outputs["ledger.jsonl"] = plan.folder / "ledger.jsonl";
     manifest.outputs["people.jsonl"] = plan.folder / "people.jsonl";
+  }
+  if (s.training.math == Math::fast) {
+    manifest.outputs["checkpoint/kernels.json"] = plan.folder / "checkpoint" / "kernels.json";
   }
   manifest.hashes = {{"weights", run.weights_sha256}, {"samples", train.sha256()}};
   manifest.metrics = {{"steps", run.steps},
@@ -213,6 +226,10 @@ void add_train(CLI::App& program) {
          "exact, or fast: bf16 activations on the tensor cores of --device=cuda; its result "
          "depends on device and micro-batches (exact)")
       ->check(one_of({"exact", "fast"}));
+  app->add_option("--kernels", c->kernels,
+                  "For --math=fast: take the kernels of another run (its checkpoint/kernels.json) "
+                  "instead of the quickest; on the same device they give the same bits")
+      ->check(named("a file"));
   app->add_option("--checkpoint-every", c->checkpoint_every, "Steps between checkpoints")
       ->check(whole_number(1))
       ->capture_default_str();

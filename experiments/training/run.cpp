@@ -4,6 +4,7 @@
 
 #include "experiments/training/config.h"
 #include "experiments/training/fields.h"
+#include "experiments/training/kernel_choices.h"
 #include "experiments/training/log.h"
 #include "experiments/training/progress.h"
 #include "nn/checkpoint.h"
@@ -18,6 +19,7 @@ namespace {
 constexpr const char* kFormat = "chainline training";
 constexpr std::int64_t kVersion = 1;
 constexpr const char* kPosition = "training.json";
+constexpr const char* kKernels = "kernels.json";
 
 using Clock = std::chrono::steady_clock;
 
@@ -33,6 +35,7 @@ Json identity_of(nn::Mllm& model, const Samples& samples, const TrainingConfig& 
     identity.erase("micro_batch");
   } else {
     identity["math_device"] = cuda::backend(model.device().index).name();
+    if (!plan.kernels.empty()) identity["kernels_sha256"] = sha256_hex(plan.kernels);
   }
   identity.erase("recompute");
   identity["samples_sha256"] = samples.sha256();
@@ -119,7 +122,14 @@ std::vector<nn::NamedState> ordered(const std::vector<nn::NamedState>& wanted,
   return state;
 }
 
-void save(nn::Mllm& model, const Trainer& trainer, const Position& position, const RunPlan& plan) {
+/// Kernels decide bits in the fast class, so a training goes on with those that it had.
+void take_kernels(const nn::Mllm& model, const std::string& text, const std::string& where) {
+  if (text.empty()) return;
+  cuda::backend(model.device().index).set_kernel_choices(kernel_choices_from(text, where));
+}
+
+void save(nn::Mllm& model, const Trainer& trainer, Math math, const Position& position,
+          const RunPlan& plan) {
   nn::Checkpoint checkpoint;
   checkpoint.model = nn::tensors_of(nn::named_parameters(model));
   for (const nn::NamedState& s : trainer.optimizer_state()) {
@@ -127,6 +137,9 @@ void save(nn::Mllm& model, const Trainer& trainer, const Position& position, con
   }
   checkpoint.texts = plan.texts;
   checkpoint.texts[kPosition] = position.text();
+  if (math == Math::fast) {
+    checkpoint.texts[kKernels] = kernel_choices_text(cuda::backend(model.device().index));
+  }
   nn::write_checkpoint(plan.folder / "checkpoint", checkpoint);
 }
 
@@ -151,6 +164,7 @@ TrainedRun train_run(nn::Mllm& model, const Samples& samples, const TrainingConf
   Position position;
   position.identity = identity_of(model, samples, config, plan);
   TrainedRun result;
+  if (config.math == Math::fast) take_kernels(model, plan.kernels, "training: kernels");
   if (std::filesystem::exists(folder)) {
     const nn::Checkpoint checkpoint = nn::read_checkpoint(folder);
     const Position saved = position_from(checkpoint, folder);
@@ -162,6 +176,10 @@ TrainedRun train_run(nn::Mllm& model, const Samples& samples, const TrainingConf
     nn::load_parameters(nn::named_parameters(model), checkpoint.model,
                         (folder / "model.safetensors").string());
     trainer.restore(saved.steps, state);
+    const auto kernels = checkpoint.texts.find(kKernels);
+    if (config.math == Math::fast && kernels != checkpoint.texts.end()) {
+      take_kernels(model, kernels->second, (folder / kKernels).string());
+    }
     position = saved;
     result.resumed_from = saved.steps;
   }
@@ -190,7 +208,7 @@ TrainedRun train_run(nn::Mllm& model, const Samples& samples, const TrainingConf
       const bool stop = interrupt.requested() && !position.finished;
       if (stop || position.finished || record.step % plan.checkpoint_every == 0) {
         log.sync();  // before the checkpoint, which promises these lines
-        save(model, trainer, position, plan);
+        save(model, trainer, config.math, position, plan);
       }
       if (stop) {
         throw Interrupted("training: stopped after step " + std::to_string(record.step) + " of " +

@@ -17,6 +17,8 @@ struct RunPlan {
   std::int64_t checkpoint_every = 200;       ///< steps
   std::map<std::string, std::string> texts;  ///< model_texts(): by file name
   std::string title = "train";               ///< of the progress line
+  /// kernel_choices_text() to begin with, in the fast class; empty: chosen by their times.
+  std::string kernels;
 };
 
 /// What a call of train_run did.
@@ -36,7 +38,9 @@ struct TrainedRun {
 
 /// Trains the model to the end of the configuration, or to the end of what an earlier call left:
 ///
-///     folder/checkpoint   the newest weights, the optimizer's state, the texts, and training.json
+///     folder/checkpoint   the newest weights, the optimizer's state, the texts, and training.json;
+///                         in the fast class also kernels.json, the kernels that were chosen, with
+///                         which it goes on
 ///     folder/log.jsonl    a line for each step (TrainingLog)
 ///
 /// A checkpoint that is there is gone on from, if it belongs to the same training: the same

@@ -87,5 +87,38 @@ TEST_F(MathProgram, TrainsFastTheSameWayTwiceAndSaysSo) {
       << other.err;
 }
 
+TEST_F(MathProgram, KeepsTheKernelsThatWereChosenAndTakesThoseOfAFile) {
+  if (cuda::device_count() == 0) GTEST_SKIP() << "no CUDA device";
+  const std::vector<std::string> fast = {"--device=cuda", "--math=fast"};
+  ASSERT_EQ(train("first", fast).code, 0);
+  const std::string kernels = path("first") + "/checkpoint/kernels.json";
+  Json file = read_json(kernels);
+  ASSERT_FALSE(file["choices"].empty());
+  EXPECT_TRUE(manifest("first")["outputs"].contains("checkpoint/kernels.json"));
+
+  const std::vector<std::string> same = {"--device=cuda", "--math=fast", "--kernels", kernels};
+  const Outcome again = train("again", same);
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(weights("again"), weights("first"));
+  test::expect_refusal(train("exact", {"--kernels", kernels}), 2,
+                       "train: kernels: expected --math=fast with it, got exact, which has one "
+                       "kernel for each call");
+
+  file["choices"][0]["kernel"] = "abacus";
+  std::ofstream(path("other.json")) << file;
+  const Outcome other =
+      train("other", {"--device=cuda", "--math=fast", "--kernels", path("other.json")});
+  EXPECT_EQ(other.code, 4);
+  EXPECT_NE(other.err.find("expected the kernel abacus that was chosen, got a build or a machine "
+                           "without it"),
+            std::string::npos)
+      << other.err;
+  file["choices"][0].erase("kernel");
+  std::ofstream(path("half.json")) << file;
+  test::expect_refusal(
+      train("half", {"--device=cuda", "--math=fast", "--kernels", path("half.json")}), 3,
+      path("half.json") + ": choices[0]: missing key \"kernel\"");
+}
+
 }  // namespace
 }  // namespace chainline::experiments
