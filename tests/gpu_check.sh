@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # gpu_check.sh BUILD OUT.md: everything that a GPU must show, in one run on the machine that has it,
 # from the folder of the project. BUILD is the preset cuda, built here or elsewhere; beyond it this
-# needs a driver and CUDA's compute-sanitizer, no compiler and no network. OUT.md gets the results.
+# needs a driver and CUDA's compute-sanitizer, no compiler and no network. OUT.md gets the results of
+# tests, sanitizers, two short trainings and the benchmarks.
 # Exit code 1 when something fails, 4 when something is missing.
 set -uo pipefail
 export LC_ALL=C  # a point in EPOCHREALTIME
@@ -42,6 +43,26 @@ row() {
   printf '%-40s %s\n' "$name" "$verdict"
 }
 
+# show COMMAND...: runs it, and puts what it prints into the report as it is.
+show() {
+  say '```'
+  if ! "$@" > "$log/shown" 2> "$log/errors"; then
+    ((++failures))
+    printf '**failed**\n' >> "$log/shown"
+    tail -n 20 "$log/errors" | tee -a "$log/shown" >&2
+  fi
+  cat "$log/shown" >> "$log/report.md"
+  say '```'
+}
+
+# train NAME OPTIONS...: a short training; its weights are $log/NAME/checkpoint/model.safetensors.
+train() {
+  local name=$1
+  shift
+  "$build/bin/chainline" train --data shapes:train=200,test=50 --steps 20 --out "$log/$name" "$@"
+}
+same_weights() { cmp "$log/$1/checkpoint/model.safetensors" "$log/$2/checkpoint/model.safetensors"; }
+
 say "# Measured on ${gpu%%,*}"
 say ""
 say "Driver, memory: ${gpu#*, }. Commit $(git rev-parse --short HEAD 2>/dev/null || echo unknown). Written by \`./run gpu-check\`."
@@ -53,7 +74,10 @@ say "|---|---|---|"
 export CHAINLINE_TEST_DEVICE=cuda
 for test in "${tests[@]}"; do row "$test" "$build/tests/$test"; done
 row device_tensor_test "$build/tests/device_tensor_test"
-row product_test "$build/tests/product_test"
+row ladder_test "$build/tests/cuda/gemm/ladder_test"
+for test in choice_test limits_test product_test cublaslt_test cudnn_test; do
+  [[ -x $build/tests/$test ]] && row "$test" "$build/tests/$test"
+done
 # What this GPU's instructions leave in their registers becomes what the emulator is held to.
 row twin_certificate_test env CHAINLINE_WRITE_TWINS=1 "$build/tests/cuda/twin_certificate_test"
 
@@ -68,6 +92,34 @@ for tool in memcheck racecheck initcheck synccheck; do
     row "$tool $test" "$sanitizer" --tool "$tool" --error-exitcode 9 "$build/tests/$test"
   done
 done
+
+say ""
+say "## Training"
+say ""
+say "| 20 steps on the built-in pictures | | seconds |"
+say "|---|---|---|"
+unset CHAINLINE_TEST_DEVICE
+row "train on the CPU" train cpu
+row "train on the GPU" train gpu --device=cuda
+row "the GPU has the weights of the CPU" same_weights cpu gpu
+row "train fast" train fast --device=cuda --math=fast
+row "train fast with the kernels of that run" train again --device=cuda --math=fast \
+    --kernels "$log/fast/checkpoint/kernels.json"
+row "the weights are the same" same_weights fast again
+
+say ""
+say "## The ladder of matrix products, 4000 x 4100 x 4096"
+say ""
+say '```'
+grep GFLOP "$log/ladder_test.log" >> "$log/report.md"
+say '```'
+
+say ""
+say "## Benchmarks"
+say ""
+say "\`chainline bench --device=cuda\` ([docs/benchmarks.md](../benchmarks.md)):"
+say ""
+show "$build/bin/chainline" bench --device=cuda
 
 say ""
 ((failures == 0)) && say "Everything passed." || say "**$failures failed.**"
