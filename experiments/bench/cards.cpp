@@ -38,7 +38,7 @@ std::string share_of(const Timing& t) {
 
 /// How many times as fast as one thread.
 std::string gain_of(const Timing& t, const std::vector<Timing>& all) {
-  if (t.threads <= 1) return "";
+  if (t.threads == 1) return "";
   const Timing* alone = find(all, t.call, t.contender, 1);
   if (alone == nullptr || alone->seconds.empty()) return "";
   return fmt::format("{:.2f} x", median(alone->seconds) / median(t.seconds));
@@ -114,9 +114,14 @@ std::string indented(const std::string& text) {
 }
 
 std::string card(const std::string& op, const std::vector<Timing>& timings) {
-  std::vector<TextColumn> columns = {{"call"},        {"shape"},        {"threads", true},
-                                     {"time", true},  {"spread", true}, {"speed", true},
-                                     {"share", true}, {"gain", true}};
+  const bool on_cpu = timings.front().threads > 0;  // another device has no threads to compare
+  std::vector<TextColumn> columns = {{"call"}, {"shape"}};
+  if (on_cpu) columns.push_back({"threads", true});
+  const std::size_t time_column = columns.size();
+  for (const char* const name : {"time", "spread", "speed", "share"}) {
+    columns.push_back({name, true});
+  }
+  if (on_cpu) columns.push_back({"gain", true});
   const std::vector<std::string> contenders = contenders_of(timings);
   for (const std::string& name : contenders) columns.push_back({"vs " + name, true});
   std::vector<std::vector<std::string>> rows;
@@ -131,16 +136,17 @@ std::string card(const std::string& op, const std::vector<Timing>& timings) {
     const bool again = t.call == last_call;
     last_call = t.call;
     const std::string what = t.call.size() > op.size() ? t.call.substr(op.size() + 1) : op;
-    std::vector<std::string> row = {again ? "" : what, again ? "" : t.shape,
-                                    t.threads == 0 ? "device" : std::to_string(t.threads)};
+    std::vector<std::string> row = {again ? "" : what, again ? "" : t.shape};
+    if (on_cpu) row.push_back(std::to_string(t.threads));
     if (t.seconds.empty()) {
       row.resize(columns.size());
-      row[3] = "refused";
+      row[time_column] = "refused";
       notes += fmt::format("{}, {}: {}\n", t.call, threads_text(t.threads), t.refused);
     } else {
       row.insert(row.end(),
                  {time_text(median(t.seconds)), fmt::format("{:.0f} %", 100 * spread(t.seconds)),
-                  speed_of(t), share_of(t), gain_of(t, timings)});
+                  speed_of(t), share_of(t)});
+      if (on_cpu) row.push_back(gain_of(t, timings));
       for (const std::string& name : contenders) {
         const Timing* theirs = find(timings, t.call, name, t.threads);
         row.push_back(theirs == nullptr ? "" : vs_text(*theirs));

@@ -66,6 +66,31 @@ TEST(Cards, ShowContendersBesideUsAndNoTimeForAWrongAnswer) {
   EXPECT_TRUE(has(text, "  matmul/nn/vit, 1 thread: output 0: wrong bits\n")) << text;
 }
 
+TEST(Cards, OfAnotherDeviceHaveNoThreadsAndSayWhatAnEmulatorsTimesAreWorth) {
+  BenchResults results;
+  results.device = "loom";
+  results.libraries = "cuBLASLt 13.1.0";
+  results.f32_peak = 60000;
+  results.bf16_peak = 900000;
+  results.device_copy = 3000;
+  Timing theirs = timing("linear/forward/vit/fast", 0, {1e-4}, {{"vs", 0.75}});
+  theirs.contender = "cublaslt";
+  results.timings = {timing("linear/forward/vit/fast", 0, {2e-4}, {{"GFLOP/s", 80}}), theirs};
+  const std::string text = kernel_cards(results);
+  EXPECT_TRUE(
+      has(text,
+          "  call              shape        time  spread         speed  share  vs cublaslt\n"
+          "  forward/vit/fast  (2, 3)  200.00 us     0 %  80.0 GFLOP/s               0.750\n"))
+      << text;
+  EXPECT_TRUE(has(text, "by the device's clock, with cold caches")) << text;
+  EXPECT_TRUE(has(machine_card(results),
+                  "device   loom, libraries: cuBLASLt 13.1.0\n"
+                  "         f32 peak 60000.0 GFLOP/s, bf16 900000.0, copy 3000.0 GB/s\n"));
+  EXPECT_FALSE(has(machine_card(results), "say nothing"));
+  results.emulated = true;
+  EXPECT_TRUE(has(machine_card(results), "its times say nothing"));
+}
+
 TEST(Cards, WriteTimesInTheUnitThatFits) {
   EXPECT_EQ(time_text(2.5e-9), "2.5 ns");
   EXPECT_EQ(time_text(1.234e-5), "12.34 us");
