@@ -24,6 +24,7 @@ constexpr Device kCuda{DeviceType::cuda, 0};
 struct Case {
   std::int64_t B, H, G, T, S, D, V;
   AttentionOptions options;
+  bool underflows = false;  // alike keys, and a grad_y whose half is -0
 };
 
 std::vector<Case> cases() {
@@ -32,8 +33,10 @@ std::vector<Case> cases() {
           {2, 4, 2, 7, 11, 5, 9, {0.4, true, {}}},
           {1, 2, 1, 70, 70, 16, 16, {0.25, true, {}}},    // more than a block and than a tile
           {1, 1, 1, 64, 96, 64, 64, {0.125, false, {}}},  // whole tiles
-          {1, 1, 1, 33, 65, 40, 100, {0.2, true, {}}},    // wide, and more keys than queries
-          {1, 2, 2, 40, 9, 3, 2, {0.6, true, {}}},        // queries that see nothing
+          {1, 1, 1, 70, 71, 8, 8, {0.25, true, {}}},      // a tile's last query sees one more
+          {1, 2, 1, 1, 2, 4, 4, {0.5, false, {}}, true},
+          {1, 1, 1, 33, 65, 40, 100, {0.2, true, {}}},  // wide, and more keys than queries
+          {1, 2, 2, 40, 9, 3, 2, {0.6, true, {}}},      // queries that see nothing
           {2, 2, 1, 35, 67, 3, 5, {0.6, true, random_mask({2, 1, 35, 67})}},
           {1, 2, 1, 6, 6, 4, 4, {0.5, false, zeros({1, 1}, DType::u8)}},
           {1, 1, 1, 3, 0, 4, 4, {0.5, false, {}}},
@@ -60,14 +63,22 @@ bool same_numbers(const Tensor& a, const Tensor& b) {
   return a.shape() == b.shape() && std::equal(x.begin(), x.end(), y.begin(), same);
 }
 
-/// Runs a version on the device and compares with the CPU.
+/// Runs a version on the device and compares with the CPU. A spoilt key spoils all gradients of the
+/// queries that see it, so each case is run without one, too.
 template <class T>
-void expect_bits_of_the_cpu(const Case& c, bool tiled) {
+void expect_bits_of_the_cpu(const Case& c, bool tiled, bool spoils) {
   const auto input = [&](const Shape& shape, std::uint64_t seed) {
     return randn(shape, seed, dtype_of<T>);
   };
-  const Tensor q = input({c.B, c.H, c.T, c.D}, 1), k = spoilt(input({c.B, c.G, c.S, c.D}, 2));
-  const Tensor v = spoilt(input({c.B, c.G, c.S, c.V}, 3)), dy = input({c.B, c.H, c.T, c.V}, 4);
+  const Tensor q = input({c.B, c.H, c.T, c.D}, 1);
+  Tensor k = input({c.B, c.G, c.S, c.D}, 2), v = input({c.B, c.G, c.S, c.V}, 3);
+  if (spoils) k = spoilt(k), v = spoilt(v);
+  Tensor dy = input({c.B, c.H, c.T, c.V}, 4);
+  if (c.underflows) {
+    k.fill(1);
+    v.fill(1);
+    dy.fill(-double{std::numeric_limits<T>::denorm_min()});
+  }
   const AttentionResult out = ops::attention(q, k, v, c.options);
   const AttentionGradients g = ops::attention_backward(dy, q, k, v, out, c.options);
 
@@ -108,8 +119,10 @@ INSTANTIATE_TEST_SUITE_P(Orders, AttentionSteps, testing::ValuesIn(orders()), na
 TEST_P(AttentionSteps, HaveTheBitsOfTheCpu) {
   for (const Case& c : cases()) {
     for (const bool tiled : {false, true}) {
-      expect_bits_of_the_cpu<float>(c, tiled);
-      expect_bits_of_the_cpu<double>(c, tiled);
+      for (const bool spoils : {false, true}) {
+        expect_bits_of_the_cpu<float>(c, tiled, spoils);
+        expect_bits_of_the_cpu<double>(c, tiled, spoils);
+      }
     }
   }
 }
