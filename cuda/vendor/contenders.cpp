@@ -21,11 +21,11 @@ std::vector<std::string> libraries() {
 }
 
 std::vector<const ProductContender*> products() {
-  return {
+  std::vector<const ProductContender*> all;
 #if CHAINLINE_HAS_CUBLASLT
-    &cublaslt,
+  for (const ProductContender& c : cublaslt) all.push_back(&c);
 #endif
-  };
+  return all;
 }
 
 std::vector<const AttentionContender*> attentions() {

@@ -6,7 +6,7 @@
 #include <array>
 #include <map>
 #include <memory>
-#include <optional>
+#include <vector>
 
 #include "cuda/fast/round.h"
 #include "cuda/vendor/library.h"
@@ -127,7 +127,7 @@ Layout layout(DType type, std::int64_t rows, std::int64_t columns) {
 struct Plan {
   Desc desc;
   Layout a, b, c;
-  std::optional<cublasLtMatmulAlgo_t> algorithm;  // none: cuBLASLt has none
+  std::vector<cublasLtMatmulAlgo_t> algorithms;  // the quickest by the heuristic first
 };
 
 void set_pointers(cublasLtMatmulDesc_t desc, const void* bias, const void* before) {
@@ -163,14 +163,17 @@ Plan make_plan(const FastProduct& p, Ending ending, const void* before) {
   set(raw_wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES,
       alignment_of(addend == nullptr ? p.c : addend));
   set(raw_wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment_of(p.c));
-  cublasLtMatmulHeuristicResult_t found{};
+  std::array<cublasLtMatmulHeuristicResult_t, kCublasltAlgorithms> found{};
   int count = 0;
-  const cublasStatus_t status =
-      functions().heuristic(session().handle, raw, plan.b.get(), plan.a.get(), plan.c.get(),
-                            plan.c.get(), raw_wish, 1, &found, &count);
+  const cublasStatus_t status = functions().heuristic(
+      session().handle, raw, plan.b.get(), plan.a.get(), plan.c.get(), plan.c.get(), raw_wish,
+      static_cast<int>(found.size()), found.data(), &count);
   if (status == CUBLAS_STATUS_NOT_SUPPORTED) return plan;
   expect_success(status, "cublasLtMatmulAlgoGetHeuristic");
-  if (count == 1 && found.state == CUBLAS_STATUS_SUCCESS) plan.algorithm = found.algo;
+  for (int i = 0; i < count; ++i) {
+    const cublasLtMatmulHeuristicResult_t& f = found[static_cast<std::size_t>(i)];
+    if (f.state == CUBLAS_STATUS_SUCCESS) plan.algorithms.push_back(f.algo);
+  }
   return plan;
 }
 
@@ -198,13 +201,15 @@ const Plan& plan_of(const FastProduct& p, Ending ending, const void* before) {
 
 bool can(const FastProduct& p, Ending ending, const void* before) {
   if (p.M == 0 || p.N == 0 || p.K == 0 || !functions().obstacle().empty()) return false;
-  return plan_of(p, ending, before).algorithm.has_value();
+  return !plan_of(p, ending, before).algorithms.empty();
 }
 
-void run(const FastProduct& p, Ending ending, void* before, Stream stream) {
+void run(const FastProduct& p, Ending ending, void* before, std::size_t rank, Stream stream) {
   const Plan& plan = plan_of(p, ending, before);
-  check<DeviceError>(plan.algorithm.has_value(), "cublaslt: expected a product that it can, got ",
+  check<DeviceError>(!plan.algorithms.empty(), "cublaslt: expected a product that it can, got ",
                      p.M, " x ", p.N, " x ", p.K);
+  const cublasLtMatmulAlgo_t& algorithm =
+      plan.algorithms[std::min(rank, plan.algorithms.size() - 1)];
   Tensor rounded;
   const void* bias = p.bias;
   if (p.bias != nullptr && p.c_type == DType::bf16) {
@@ -215,11 +220,11 @@ void run(const FastProduct& p, Ending ending, void* before, Stream stream) {
   const void* const addend = addend_of(p);
   const float alpha = 1, beta = addend == nullptr ? 0.0F : 1.0F;
   set_pointers(plan.desc.get(), bias, before);
-  expect_success(functions().matmul(session().handle, plan.desc.get(), &alpha, p.b, plan.b.get(),
-                                    p.a, plan.a.get(), &beta, addend == nullptr ? p.c : addend,
-                                    plan.c.get(), p.c, plan.c.get(), &*plan.algorithm,
-                                    session().workspace, kWorkspaceBytes, stream),
-                 "cublasLtMatmul");
+  expect_success(
+      functions().matmul(session().handle, plan.desc.get(), &alpha, p.b, plan.b.get(), p.a,
+                         plan.a.get(), &beta, addend == nullptr ? p.c : addend, plan.c.get(), p.c,
+                         plan.c.get(), &algorithm, session().workspace, kWorkspaceBytes, stream),
+      "cublasLtMatmul");
 }
 
 Ending ending_of(const FastGeluProduct& p) {
@@ -236,9 +241,19 @@ std::string cublaslt_description() {
          std::to_string(v % 100);
 }
 
-constinit const ProductContender cublaslt = {
-    "cublaslt", [](const FastProduct& p) { return can(p, Ending::none, nullptr); },
-    [](const FastProduct& p, Stream stream) { run(p, Ending::none, nullptr, stream); }};
+namespace {
+
+template <std::size_t kRank>
+constexpr ProductContender contender(const char* name) {
+  return {
+      name, [](const FastProduct& p) { return can(p, Ending::none, nullptr); },
+      [](const FastProduct& p, Stream stream) { run(p, Ending::none, nullptr, kRank, stream); }};
+}
+
+}  // namespace
+
+constinit const std::array<ProductContender, kCublasltAlgorithms> cublaslt = {
+    contender<0>("cublaslt"), contender<1>("cublaslt_2nd"), contender<2>("cublaslt_3rd")};
 
 bool cublaslt_can(const FastGeluProduct& p) {
   const FastProduct& c = p.product;
@@ -248,7 +263,7 @@ bool cublaslt_can(const FastGeluProduct& p) {
 }
 
 void cublaslt_run(const FastGeluProduct& p, Stream stream) {
-  run(p.product, ending_of(p), p.before, stream);
+  run(p.product, ending_of(p), p.before, 0, stream);
 }
 
 }  // namespace chainline::cuda::vendor

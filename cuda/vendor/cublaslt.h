@@ -1,13 +1,15 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <string>
 
 #include "cuda/fast/product.h"
 
 /// cuBLASLt as a contender of the matrix products of the fast class. Its matrices are stored by
-/// columns and ours by rows, so it computes C^T = B^T A^T, which moves nothing. It sums in f32; the
-/// algorithm is the first that its heuristic names for a shape, so the same device and release give
-/// the same bits.
+/// columns and ours by rows, so it computes C^T = B^T A^T, which moves nothing. It sums in f32. The
+/// first algorithms that its heuristic names for a shape are a contender each; the same device and
+/// release name the same ones, so they give the same bits.
 ///
 /// Its bias has the type of C (the table of types at cublasLtMatmul in NVIDIA's manual): for C in
 /// bf16 the bias is rounded to bf16 before.
@@ -16,7 +18,10 @@ namespace chainline::cuda::vendor {
 /// "cuBLASLt 13.1.0", by the library that is there, or why there is none.
 std::string cublaslt_description();
 
-extern const ProductContender cublaslt;
+inline constexpr std::size_t kCublasltAlgorithms = 3;
+/// "cublaslt", whose algorithm the heuristic names first, "cublaslt_2nd", "cublaslt_3rd"; where it names
+/// fewer, the later ones take the last.
+extern const std::array<ProductContender, kCublasltAlgorithms> cublaslt;
 
 /// A product that ends with GELU in its tanh form (ops::GeluForm::tanh; the erf form is not
 /// cuBLASLt's):

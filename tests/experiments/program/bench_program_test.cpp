@@ -153,6 +153,16 @@ TEST_F(BenchProgram, TimesTheOpsOfADeviceAndSaysWhatAnEmulatorsTimesAreWorth) {
   EXPECT_EQ(list.out.find("scaling"), std::string::npos) << list.out;
 }
 
+// On the emulator this is a test of the ops: exact answers have the bits of the CPU, and fast ones and
+// both training steps are as near as they must be.
+TEST_F(BenchProgram, FindsEveryAnswerOfADeviceRight) {
+  if (cuda::device_count() == 0) GTEST_SKIP() << "no CUDA device";
+  if (cuda::backend(0).measures()) GTEST_SKIP() << "./run gpu-check does it";
+  const Outcome outcome = run({"--device", "cuda", "--repetitions", "1", "--min-time", "0"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out.find("refused"), std::string::npos) << outcome.out;
+}
+
 TEST_F(BenchProgram, RefusesAnOpThatHasNoBenchmarksAndAFolderThatIsNotThere) {
   expect_refusal({"gleu"}, 2,
                  "bench: OP: expected an op with benchmarks, got \"gleu\"; did you mean \"gelu\"? "
