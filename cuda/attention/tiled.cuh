@@ -22,6 +22,10 @@ constexpr int kOtherRows = kWarp;
 template <class T, int kWidth>
 constexpr int kOwnRows = sizeof(T) == 4 && kWidth <= 64 ? 64 : 32;
 
+/// Blocks of a multiprocessor at a time, for which f32 has registers enough.
+template <class T>
+constexpr int kBlocksAtOnce = sizeof(T) == 4 ? 2 : 1;
+
 /// Rows of a head in shared memory. The odd pitch puts 16 rows of a column in different banks.
 template <class T, int kRows, int kWidth>
 struct HeadTile {
@@ -186,7 +190,7 @@ struct TiledForward {
 };
 
 template <class T, int kWidth>
-__global__ void __launch_bounds__(kPairThreads, 1)
+__global__ void __launch_bounds__(kPairThreads, kBlocksAtOnce<T>)
     tiled_attention(AttentionSizes s, T scale, StridedHeads<const T> q, StridedHeads<const T> k,
                     StridedHeads<const T> v, StridedHeads<T> y, T* max, T* sum, T* lse) {
   constexpr int kOwn = kOwnRows<T, kWidth>, kRows = kRowsOfThread<T, kWidth>;

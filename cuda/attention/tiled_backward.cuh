@@ -48,7 +48,7 @@ struct TiledBackward {
 };
 
 template <class T, int kWidth>
-__global__ void __launch_bounds__(kPairThreads, 1)
+__global__ void __launch_bounds__(kPairThreads, kBlocksAtOnce<T>)
     tiled_backward_queries(TiledGradient<T> a, StridedHeads<T> dq) {
   constexpr int kOwn = kOwnRows<T, kWidth>;
   auto& tiles = *dynamic_shared<TiledBackward<T, kWidth>>();
