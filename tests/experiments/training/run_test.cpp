@@ -2,10 +2,12 @@
 
 #include "experiments/training/run.h"
 
+#include <algorithm>
 #include <csignal>
 
 #include "experiments/training/log.h"
 #include "nn/checkpoint.h"
+#include "tensor/backend.h"
 #include "tensor/parallel.h"
 #include "tests/experiments/data/folder.h"
 #include "tests/experiments/training/tiny.h"
@@ -109,6 +111,36 @@ TEST(TrainRun, StopsAtASignalWithACheckpointAndGoesOnFromIt) {
   const TrainedRun done = resumed();
   EXPECT_GT(done.resumed_from, 0);
   EXPECT_EQ(done.weights_sha256, expected.weights_sha256);
+}
+
+TEST(TrainRun, GoesOnWithTheKernelsThatItHadInTheFastClass) {
+  if (cuda::device_count() == 0) GTEST_SKIP() << "no CUDA device";
+  const TemporaryFolder folder;
+  Backend& backend = cuda::backend(0);
+  TinyRun stopped(folder / "run"), resumed(folder / "run");
+  for (TinyRun* run : {&stopped, &resumed}) {
+    run->config.steps = 3;
+    run->config.math = Math::fast;
+    nn::move_to(run->model.model, Device{DeviceType::cuda, 0});
+  }
+  const KernelChoice mark = {"product", "of no call of this training", "own"};
+  backend.set_kernel_choices({mark});
+  std::thread sender([&] {
+    while (!std::filesystem::exists(folder / "run" / "log.jsonl")) ::usleep(100);
+    ::kill(::getpid(), SIGTERM);
+  });
+  refusal<Interrupted>([&] { stopped(); });
+  sender.join();
+  const std::vector<KernelChoice> had = backend.kernel_choices();
+  EXPECT_GT(had.size(), 1u);
+  backend.set_kernel_choices({});
+  EXPECT_GT(resumed().resumed_from, 0);
+  // Later batches have other shapes, so there may be more.
+  const std::vector<KernelChoice> has = backend.kernel_choices();
+  for (const KernelChoice& c : had) {
+    EXPECT_NE(std::find(has.begin(), has.end(), c), has.end()) << c.op << ' ' << c.shape;
+  }
+  backend.set_kernel_choices({});
 }
 
 TEST(TrainRun, LeavesFrozenParametersAsTheyWere) {
