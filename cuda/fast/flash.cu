@@ -81,9 +81,11 @@ __global__ void flash_delta(FlashGradient g, std::int64_t queries, float* delta)
         const unsigned p = dy_pairs[c], r = y_pairs[c];
         sum = std::fma(high(p), high(r), std::fma(low(p), low(r), sum));
       }
-    } else {
-      for (int c = own; c < a.D; c += kLanes) {
+    } else {  // in the same order
+      for (int c = 2 * own; c < a.D; c += 2 * kLanes) {
         sum = std::fma(static_cast<float>(dy[c]), static_cast<float>(y[c]), sum);
+        if (c + 1 == a.D) break;
+        sum = std::fma(static_cast<float>(dy[c + 1]), static_cast<float>(y[c + 1]), sum);
       }
     }
   }
