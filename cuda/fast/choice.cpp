@@ -1,6 +1,7 @@
 #include "cuda/fast/choice.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -9,9 +10,9 @@
 namespace chainline::cuda {
 namespace {
 
-constexpr int kRounds = 5;
+constexpr int kRounds = 4;
 /// So long must one measurement take that the clock's steps and a launch's delay don't show ...
-constexpr double kMilliseconds = 0.5;
+constexpr double kMilliseconds = 0.2;
 /// ... and yet end soon.
 constexpr int kMostRuns = 50;
 
@@ -92,6 +93,13 @@ std::size_t choose(const std::string& op, const std::string& shape,
   }
   table.record({op, shape, names[able[best]]});
   return able[best];
+}
+
+std::int64_t rounded_size(std::int64_t n) {
+  if (n <= 64) return n;
+  const int digits = std::bit_width(static_cast<std::uint64_t>(n - 1));
+  const std::int64_t step = std::int64_t{1} << (digits - 4);
+  return (n + step - 1) / step * step;
 }
 
 double milliseconds_of(Stream stream, const std::function<void()>& run) {

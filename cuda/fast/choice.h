@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -53,6 +54,10 @@ std::size_t choose(const std::string& op, const std::string& shape,
                    const std::function<bool(std::size_t)>& can, bool measures,
                    const TimeRuns& milliseconds, Choices& table);
 
+/// A size as choices name it: what is above 64 is rounded up to three binary digits behind the first,
+/// 65 .. 72 to 72, 2049 .. 2304 to 2304. Batches of many lengths then need few choices.
+std::int64_t rounded_size(std::int64_t n);
+
 /// Milliseconds between two events around the work that `run` gives the stream.
 double milliseconds_of(Stream stream, const std::function<void()>& run);
 
@@ -60,6 +65,7 @@ double milliseconds_of(Stream stream, const std::function<void()>& run);
 bool device_measures();
 
 /// Runs the problem by its contender, one of a list of { name, can(problem), run(problem, stream) }.
+/// Whoever can do a problem can do all whose sizes are rounded to the same (rounded_size).
 /// `rehearsal()` is the same problem with outputs that may be written again and again: the problem
 /// itself, where it adds to nothing. It is asked for only when times are taken, which can't be while
 /// the stream's work is captured: a step that is to be captured must have run once before.

@@ -145,12 +145,14 @@ void run_flash_backward(const FastAttentionGradient& g, Stream stream) {
   run_backward<128>(a, call, stream);
 }
 
-/// What decides how quick a contender is: "32x12x300x300x64 causal", with 12/4 for 4 groups; and
-/// whether rows begin at multiples of 16 bytes, which others need.
+/// What decides how quick a contender is: "32x12x320xTx64 causal", with 12/4 for 4 groups and as
+/// many keys as queries; and whether rows begin at multiples of 16 bytes, which others need.
 std::string shape_of(const FastAttention& a) {
   std::string shape = std::to_string(a.B) + 'x' + std::to_string(a.H);
   if (a.G != a.H) shape += '/' + std::to_string(a.G);
-  for (const std::int64_t size : {a.T, a.S, a.D}) shape += 'x' + std::to_string(size);
+  shape += 'x' + std::to_string(rounded_size(a.T));
+  shape += a.T == a.S ? "xT" : 'x' + std::to_string(rounded_size(a.S));
+  shape += 'x' + std::to_string(a.D);
   if (a.causal) shape += " causal";
   const bool aligned = has_vectors(a.q, a.q_strides) && has_vectors(a.k, a.k_strides) &&
                        has_vectors(a.v, a.v_strides);

@@ -46,10 +46,11 @@ void run_own(const FastProduct& p, Stream stream) {
   }
 }
 
-/// What decides how quick a contender is: "2048x768x192 nt bias -> bf16".
+/// What decides how quick a contender is: "2048x768x192 nt bias -> bf16". Rows of activations may be
+/// of any number; they are M forward, and K in the gradient of a weight.
 std::string shape_of(const FastProduct& p) {
-  std::string shape =
-      std::to_string(p.M) + 'x' + std::to_string(p.N) + 'x' + std::to_string(p.K) + ' ';
+  std::string shape = std::to_string(rounded_size(p.M)) + 'x' + std::to_string(p.N) + 'x' +
+                      std::to_string(rounded_size(p.K)) + ' ';
   shape += p.a_transposed ? 't' : 'n';
   shape += p.b_transposed ? 't' : 'n';
   if (p.bias != nullptr) shape += " bias";

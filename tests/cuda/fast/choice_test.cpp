@@ -59,7 +59,15 @@ TEST(Choice, JudgesNobodyByTheFirstRunOrByADisturbedOne) {
 TEST(Choice, MeasuresShortRunsManyAtATimeAndLongOnesOnce) {
   FakeClock clock{{0.001, 0.1, 5}};
   EXPECT_EQ(quickest(3, clock.time()), 0U);
-  EXPECT_EQ(clock.ran, (std::vector<int>{2 + 5 * 50, 2 + 5 * 5, 2 + 5 * 1}));
+  EXPECT_EQ(clock.ran, (std::vector<int>{2 + 4 * 50, 2 + 4 * 2, 2 + 4 * 1}));
+}
+
+TEST(Choice, NamesLargeSizesByFourBinaryDigits) {
+  for (const std::int64_t n : {0, 1, 63, 64, 72, 2048, 2304}) EXPECT_EQ(rounded_size(n), n);
+  EXPECT_EQ(rounded_size(65), 72);
+  EXPECT_EQ(rounded_size(129), 144);
+  EXPECT_EQ(rounded_size(2049), 2304);
+  EXPECT_EQ(rounded_size(4095), 4096);
 }
 
 TEST(Choice, IsMadeOnce) {
