@@ -117,9 +117,10 @@ say '```'
 say ""
 say "## Benchmarks"
 say ""
-say "\`chainline bench --device=cuda\` ([docs/benchmarks.md](../benchmarks.md)):"
+bench=(bench --device=cuda --repetitions 5 --min-time 0.01)
+say "\`chainline ${bench[*]}\` ([docs/benchmarks.md](../benchmarks.md)):"
 say ""
-show "$build/bin/chainline" bench --device=cuda
+show "$build/bin/chainline" "${bench[@]}"
 
 say ""
 ((failures == 0)) && say "Everything passed." || say "**$failures failed.**"
