@@ -59,12 +59,13 @@ std::string shape_of(const FastProduct& p) {
   return shape += name(p.c_type);
 }
 
-/// The same problem with another C, where each run would add to the problem's own.
+/// The same problem with another C, where each run would add to what the last one left.
 FastProduct rehearsal_of(const FastProduct& p, Tensor& scratch) {
   FastProduct trial = p;
-  if (p.add) {
-    scratch = Tensor::zeros({p.M, p.N}, DType::f32, Device{DeviceType::cuda, 0});
-    trial.c = scratch.mutable_device_data<float>();
+  if (p.add || p.residual == p.c) {
+    scratch = Tensor::zeros({p.M, p.N}, p.c_type, Device{DeviceType::cuda, 0});
+    trial.c = p.c_type == DType::f32 ? static_cast<void*>(scratch.mutable_device_data<float>())
+                                     : scratch.mutable_device_data<bf16>();
   }
   return trial;
 }

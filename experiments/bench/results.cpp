@@ -188,6 +188,10 @@ BenchResults read_bench_results(const std::filesystem::path& path) {
   results.device_copy = device_limit(context, "device_copy_GBs", where);
   results.peak = limits(context, "peak_GFLOPs", where);
   results.copy = limits(context, "copy_GBs", where);
+  if (!results.device.empty() && !results.emulated) {  // as of no threads, for comparisons
+    results.peak[0] = results.f32_peak;
+    results.copy[0] = results.device_copy;
+  }
   const auto load = context.find("load_avg");
   if (load != context.end() && load->is_array() && !load->empty() && load->front().is_number())
     results.load = load->front().get<double>();
