@@ -13,6 +13,7 @@
 #include "tensor/ops/extremum.h"
 #include "tensor/ops/gather.h"
 #include "tensor/ops/gelu.h"
+#include "tensor/ops/global_norm.h"
 #include "tensor/ops/layer_norm.h"
 #include "tensor/ops/linear.h"
 #include "tensor/ops/matmul.h"
@@ -56,6 +57,7 @@ bool install_all() {
   kernel::scatter_rows_add.install(DeviceType::cuda, cuda::scatter_rows_add);
   kernel::gelu.install(DeviceType::cuda, cuda::gelu);
   kernel::gelu_backward.install(DeviceType::cuda, cuda::gelu_backward);
+  kernel::global_norm.install(DeviceType::cuda, cuda::global_norm);
   kernel::layer_norm.install(DeviceType::cuda, cuda::layer_norm);
   kernel::layer_norm_backward.install(DeviceType::cuda, cuda::layer_norm_backward);
   kernel::linear.install(DeviceType::cuda, cuda::linear);

@@ -1,74 +1,107 @@
-// A thread for each element, a launch for each parameter. The formulas are those of
+// All parameters in one launch, a thread for each element. The formulas are those of
 // tensor/ops/optimizer_step.cpp.
 
 #include "tensor/ops/optimizer_step.h"
 
 #include <cmath>
 
-#include "cuda/grid.cuh"
+#include "cuda/sweep.cuh"
 
 namespace chainline::cuda {
 namespace {
 
 template <class T>
-struct AdamWConstants {
-  T beta1, new1, beta2, new2, rate, root, eps, decay;
+struct AdamWEntry {
+  const T* grad;
+  T *param, *m, *v;
+  std::int64_t n;
+  bool decays;
 };
 
 template <class T>
-__global__ void adamw_kernel(std::int64_t n, AdamWConstants<T> k, const T* grad, T* param, T* m,
-                             T* v) {
-  for (std::int64_t i = first_element(); i < n; i += elements_at_once()) {
-    const T g = grad[i];
-    const T new_m = k.beta1 * m[i] + k.new1 * g;
-    const T new_v = k.beta2 * v[i] + k.new2 * (g * g);
-    param[i] =
-        param[i] - (k.rate * new_m / (std::sqrt(new_v) * k.root + k.eps) + k.decay * param[i]);
-    m[i] = new_m;
-    v[i] = new_v;
+struct AdamWElement {
+  const kernel::AdamWFactors* factors;
+  const double* grad_factor;  // or nullptr
+  __device__ void operator()(const AdamWEntry<T>& at, std::int64_t i) const {
+    const kernel::AdamWFactors& k = *factors;
+    const T scale = grad_factor == nullptr ? T(1) : static_cast<T>(*grad_factor);
+    if (!(scale - scale == 0)) return;
+    const T g = at.grad[i] * scale;
+    const T m = static_cast<T>(k.beta1) * at.m[i] + static_cast<T>(k.new1) * g;
+    const T v = static_cast<T>(k.beta2) * at.v[i] + static_cast<T>(k.new2) * (g * g);
+    const T decay = at.decays ? static_cast<T>(k.decay) : T(0);
+    const T old = at.param[i];
+    at.param[i] = old - (static_cast<T>(k.rate) * m /
+                             (std::sqrt(v) * static_cast<T>(k.root) + static_cast<T>(k.eps)) +
+                         decay * old);
+    at.m[i] = m;
+    at.v[i] = v;
   }
-}
+};
 
-/// `velocity` is nullptr without momentum.
 template <class T>
-__global__ void sgd_kernel(std::int64_t n, T rate, T momentum, T decay, bool nesterov,
-                           const T* grad, T* param, T* velocity) {
-  for (std::int64_t i = first_element(); i < n; i += elements_at_once()) {
-    T direction = grad[i];
-    if (velocity != nullptr) {
-      velocity[i] = momentum * velocity[i] + grad[i];
-      direction = nesterov ? momentum * velocity[i] + grad[i] : velocity[i];
+struct SgdEntry {
+  const T* grad;
+  T *param, *velocity;  // nullptr without momentum
+  std::int64_t n;
+  bool decays;
+};
+
+template <class T>
+struct SgdElement {
+  const kernel::SgdFactors* factors;
+  const double* grad_factor;  // or nullptr
+  bool nesterov;
+  __device__ void operator()(const SgdEntry<T>& at, std::int64_t i) const {
+    const T scale = grad_factor == nullptr ? T(1) : static_cast<T>(*grad_factor);
+    if (!(scale - scale == 0)) return;
+    const T g = at.grad[i] * scale;
+    T direction = g;
+    if (at.velocity != nullptr) {
+      const T momentum = static_cast<T>(factors->momentum);
+      const T velocity = momentum * at.velocity[i] + g;
+      at.velocity[i] = velocity;
+      direction = nesterov ? momentum * velocity + g : velocity;
     }
-    param[i] = param[i] - (rate * direction + decay * param[i]);
+    const T decay = at.decays ? static_cast<T>(factors->decay) : T(0);
+    const T old = at.param[i];
+    at.param[i] = old - (static_cast<T>(factors->learning_rate) * direction + decay * old);
   }
+};
+
+const double* data_or_null(const Tensor& t) {
+  return t.defined() ? t.device_data<double>() : nullptr;
 }
 
 }  // namespace
 
-void adamw_step(std::span<ops::AdamWParameter> parameters, const kernel::AdamWFactors& factors) {
+void adamw_step(std::span<ops::AdamWParameter> parameters, const Tensor& factors,
+                const Tensor& grad_factor) {
   visit_floating(parameters[0].param.dtype(), "adamw_step", [&]<class T>(Type<T>) {
-    AdamWConstants<T> constants{static_cast<T>(factors.beta1), static_cast<T>(factors.new1),
-                                static_cast<T>(factors.beta2), static_cast<T>(factors.new2),
-                                static_cast<T>(factors.rate),  static_cast<T>(factors.root),
-                                static_cast<T>(factors.eps),   T(0)};
+    std::vector<AdamWEntry<T>> entries;
     for (ops::AdamWParameter& p : parameters) {
-      constants.decay = p.decays ? static_cast<T>(factors.decay) : T(0);
-      launch_elements(p.param.numel(), &adamw_kernel<T>, p.param.numel(), constants,
-                      p.grad.device_data<T>(), p.param.mutable_device_data<T>(),
-                      p.m.mutable_device_data<T>(), p.v.mutable_device_data<T>());
+      entries.push_back({p.grad.device_data<T>(), p.param.mutable_device_data<T>(),
+                         p.m.mutable_device_data<T>(), p.v.mutable_device_data<T>(),
+                         p.param.numel(), p.decays});
     }
+    sweep(entries, AdamWElement<T>{
+                       reinterpret_cast<const kernel::AdamWFactors*>(factors.device_data<double>()),
+                       data_or_null(grad_factor)});
   });
 }
 
-void sgd_step(std::span<ops::SgdParameter> parameters, const kernel::SgdFactors& factors) {
+void sgd_step(std::span<ops::SgdParameter> parameters, const Tensor& factors, bool nesterov,
+              const Tensor& grad_factor) {
   visit_floating(parameters[0].param.dtype(), "sgd_step", [&]<class T>(Type<T>) {
+    std::vector<SgdEntry<T>> entries;
     for (ops::SgdParameter& p : parameters) {
-      launch_elements(p.param.numel(), &sgd_kernel<T>, p.param.numel(),
-                      static_cast<T>(factors.learning_rate), static_cast<T>(factors.momentum),
-                      p.decays ? static_cast<T>(factors.decay) : T(0), factors.nesterov,
-                      p.grad.device_data<T>(), p.param.mutable_device_data<T>(),
-                      p.velocity.defined() ? p.velocity.mutable_device_data<T>() : nullptr);
+      entries.push_back({p.grad.device_data<T>(), p.param.mutable_device_data<T>(),
+                         p.velocity.defined() ? p.velocity.mutable_device_data<T>() : nullptr,
+                         p.param.numel(), p.decays});
     }
+    sweep(entries,
+          SgdElement<T>{reinterpret_cast<const kernel::SgdFactors*>(factors.device_data<double>()),
+                        data_or_null(grad_factor), nesterov});
   });
 }
 

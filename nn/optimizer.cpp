@@ -4,8 +4,7 @@
 
 #include "tensor/memory_ledger.h"
 #include "tensor/ops/binary.h"
-#include "tensor/ops/optimizer_step.h"
-#include "tensor/ops/reduce.h"
+#include "tensor/ops/global_norm.h"
 
 namespace chainline::nn {
 namespace {
@@ -32,6 +31,14 @@ void append(std::vector<NamedState>& list, const std::string& prefix,
   }
 }
 
+/// Brings the numbers of a step to where the parameters are, always into the same tensor.
+void bring(const Tensor& numbers, const std::vector<NamedParameter>& parameters, Tensor& there) {
+  if (parameters.empty()) return;
+  const Device device = parameters[0].variable.value().device();
+  if (!there.defined()) there = Tensor::empty(numbers.shape(), numbers.dtype(), device);
+  there.upload_from(numbers);
+}
+
 /// Copies saved tensors over fresh ones; names and order must be those of state().
 void overwrite(const char* op, std::vector<NamedState> target,
                const std::vector<NamedState>& saved) {
@@ -47,12 +54,7 @@ void overwrite(const char* op, std::vector<NamedState> target,
 }  // namespace
 
 double global_norm(const std::vector<Tensor>& gradients) {
-  double squares = 0;
-  for (const Tensor& g : gradients) {
-    if (!g.defined()) continue;
-    squares += ops::norm2(g).to(DType::f64).item<double>();
-  }
-  return std::sqrt(squares);
+  return ops::global_norm(gradients).norm.item<double>();
 }
 
 double clip_by_global_norm(std::vector<Tensor>& gradients, double max_norm) {
@@ -74,22 +76,30 @@ AdamW::AdamW(std::vector<NamedParameter> parameters, const AdamWOptions& options
       v_(zeros_like(parameters_)) {}
 
 void AdamW::step(const std::vector<Tensor>& gradients, double learning_rate) {
-  check_count("adamw", parameters_.size(), gradients.size());
-  ++steps_;
-  std::vector<ops::AdamWParameter> moved;
-  for (std::size_t i = 0; i < gradients.size(); ++i) {
-    if (!gradients[i].defined()) continue;
-    Tensor& value = parameters_[i].variable.mutable_value();
-    moved.push_back({value, gradients[i], m_[i], v_[i], value.rank() >= 2});
-  }
+  prepare(learning_rate);
+  apply(gradients, {});
+}
+
+void AdamW::prepare(double learning_rate) {
   ops::AdamWStep s;
   s.learning_rate = learning_rate;
   s.beta1 = options_.beta1;
   s.beta2 = options_.beta2;
   s.eps = options_.eps;
   s.weight_decay = options_.weight_decay;
-  s.step = steps_;
-  ops::adamw_step(moved, s);
+  s.step = ++steps_;
+  bring(ops::adamw_factors(s), parameters_, factors_);
+}
+
+void AdamW::apply(const std::vector<Tensor>& gradients, const Tensor& grad_factor) {
+  check_count("adamw", parameters_.size(), gradients.size());
+  std::vector<ops::AdamWParameter> moved;
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    if (!gradients[i].defined()) continue;
+    Tensor& value = parameters_[i].variable.mutable_value();
+    moved.push_back({value, gradients[i], m_[i], v_[i], value.rank() >= 2});
+  }
+  ops::adamw_step(moved, factors_, grad_factor);
 }
 
 std::vector<NamedState> AdamW::state() const {
@@ -109,9 +119,27 @@ Sgd::Sgd(std::vector<NamedParameter> parameters, const SgdOptions& options)
   if (options_.momentum != 0) velocity_ = zeros_like(parameters_);
 }
 
+ops::SgdStep Sgd::numbers(double learning_rate) const {
+  ops::SgdStep s;
+  s.learning_rate = learning_rate;
+  s.momentum = options_.momentum;
+  s.nesterov = options_.nesterov;
+  s.weight_decay = options_.weight_decay;
+  return s;
+}
+
 void Sgd::step(const std::vector<Tensor>& gradients, double learning_rate) {
-  check_count("sgd", parameters_.size(), gradients.size());
+  prepare(learning_rate);
+  apply(gradients, {});
+}
+
+void Sgd::prepare(double learning_rate) {
   ++steps_;
+  bring(ops::sgd_factors(numbers(learning_rate)), parameters_, factors_);
+}
+
+void Sgd::apply(const std::vector<Tensor>& gradients, const Tensor& grad_factor) {
+  check_count("sgd", parameters_.size(), gradients.size());
   std::vector<ops::SgdParameter> moved;
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     if (!gradients[i].defined()) continue;
@@ -119,12 +147,7 @@ void Sgd::step(const std::vector<Tensor>& gradients, double learning_rate) {
     moved.push_back(
         {value, gradients[i], velocity_.empty() ? Tensor() : velocity_[i], value.rank() >= 2});
   }
-  ops::SgdStep s;
-  s.learning_rate = learning_rate;
-  s.momentum = options_.momentum;
-  s.nesterov = options_.nesterov;
-  s.weight_decay = options_.weight_decay;
-  ops::sgd_step(moved, s);
+  ops::sgd_step(moved, numbers(0), factors_, grad_factor);
 }
 
 std::vector<NamedState> Sgd::state() const {

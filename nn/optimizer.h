@@ -5,11 +5,11 @@
 #include <vector>
 
 #include "nn/parameter.h"
+#include "tensor/ops/optimizer_step.h"
 
 namespace chainline::nn {
 
-/// The length of all gradients taken as one vector: sqrt(sum_p |g_p|^2), each |g_p|^2 by rule 5 of
-/// docs/numerics.md, then over parameters in order. Undefined gradients count as none.
+/// The length of all gradients taken as one vector (tensor/ops/global_norm.h), waited for.
 double global_norm(const std::vector<Tensor>& gradients);
 
 /// Scales all gradients by max_norm / norm where their global norm exceeds max_norm. Returns the
@@ -35,6 +35,12 @@ class AdamW {
   /// Moves every parameter that has a gradient; one gradient per parameter, undefined for none.
   void step(const std::vector<Tensor>& gradients, double learning_rate);
 
+  /// The two halves of a step. The first counts it and brings its numbers to the parameters' device;
+  /// the second is work of the device alone, the same for every step, so it can be recorded
+  /// (tensor/device_graph.h). grad_factor is that of global_norm, or undefined for 1.
+  void prepare(double learning_rate);
+  void apply(const std::vector<Tensor>& gradients, const Tensor& grad_factor);
+
   std::int64_t steps() const { return steps_; }
   /// The state to save: first and second moments by parameter name ("m.NAME", "v.NAME").
   std::vector<NamedState> state() const;
@@ -44,6 +50,7 @@ class AdamW {
   std::vector<NamedParameter> parameters_;
   AdamWOptions options_;
   std::vector<Tensor> m_, v_;
+  Tensor factors_;  // of the step that was prepared
   std::int64_t steps_ = 0;
 };
 
@@ -57,15 +64,21 @@ class Sgd {
  public:
   Sgd(std::vector<NamedParameter> parameters, const SgdOptions& options);
   void step(const std::vector<Tensor>& gradients, double learning_rate);
+  /// As AdamW's.
+  void prepare(double learning_rate);
+  void apply(const std::vector<Tensor>& gradients, const Tensor& grad_factor);
 
   std::int64_t steps() const { return steps_; }
   std::vector<NamedState> state() const;
   void restore(std::int64_t steps, const std::vector<NamedState>& state);
 
  private:
+  ops::SgdStep numbers(double learning_rate) const;
+
   std::vector<NamedParameter> parameters_;
   SgdOptions options_;
   std::vector<Tensor> velocity_;
+  Tensor factors_;  // of the step that was prepared
   std::int64_t steps_ = 0;
 };
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "tensor/device.h"
 
@@ -30,6 +31,17 @@ class Storage {
     ++version_;
     return data_;
   }
+
+  /// On a device: the same bytes in the host's memory, for those that came from there and were not
+  /// written to since; nullptr for others. So the host need not wait for what it knows.
+  std::shared_ptr<Storage> on_host() const {
+    return version_ == version_of_copy_ ? copy_on_host_ : nullptr;
+  }
+  /// To be called behind the write that brought the bytes.
+  void set_on_host(std::shared_ptr<Storage> copy) {
+    copy_on_host_ = std::move(copy);
+    version_of_copy_ = version_;
+  }
   /// How often the bytes were handed out for writing: what saved values are checked against.
   std::uint64_t version() const { return version_; }
 
@@ -38,6 +50,8 @@ class Storage {
   std::size_t bytes_;
   Device device_;
   std::uint64_t version_ = 0;
+  std::shared_ptr<Storage> copy_on_host_;
+  std::uint64_t version_of_copy_ = 0;
 };
 
 /// A device's bytes in use by living storages, the most there ever were, and bytes kept in its

@@ -204,6 +204,24 @@ Tensor Tensor::to(DType dtype) const {
   return t;
 }
 
+namespace {
+
+/// Bytes of the host's memory, in a storage.
+std::shared_ptr<Storage> copy_of(const std::byte* bytes, std::size_t size) {
+  auto copy = std::make_shared<Storage>(size, kCpu);
+  std::memcpy(copy->mutable_data(), bytes, size);
+  return copy;
+}
+
+}  // namespace
+
+Tensor Tensor::on_host() const {
+  if (device() == kCpu) return *this;
+  Tensor known = *this;
+  known.storage_ = storage_->on_host();
+  return known.storage_ == nullptr ? Tensor() : known;
+}
+
 Tensor Tensor::to(Device device) const {
   if (device == this->device()) return *this;
   const Tensor dense = contiguous();
@@ -214,29 +232,71 @@ Tensor Tensor::to(Device device) const {
   std::byte* const to = t.storage_->mutable_data();
   const std::size_t bytes = static_cast<std::size_t>(numel()) * element;
   if (device.type == DeviceType::cpu) {
-    cuda::backend(dense.device().index).copy_to_host(to, from, bytes);
+    if (const Tensor known = dense.on_host(); known.defined()) {
+      std::memcpy(to, known.storage_->data() + static_cast<std::size_t>(dense.offset_) * element,
+                  bytes);
+    } else {
+      cuda::backend(dense.device().index).copy_to_host(to, from, bytes);
+    }
   } else if (dense.device().type == DeviceType::cpu) {
     cuda::backend(device.index).copy_from_host(to, from, bytes);
+    if (dtype_ == DType::i64) t.storage_->set_on_host(copy_of(from, bytes));
   } else {
     cuda::backend(device.index).copy(to, from, bytes);
   }
   return t;
 }
 
-void Tensor::copy_from(const Tensor& source) {
-  check<ShapeError>(source.shape_ == shape_, "copy_from: expected shape ", shape_, ", got ",
+void Tensor::check_source(const Tensor& source, std::string_view op) const {
+  check<ShapeError>(source.shape_ == shape_, op, ": expected shape ", shape_, ", got ",
                     source.shape_);
-  check<DTypeError>(source.dtype_ == dtype_, "copy_from: expected dtype ", dtype_, ", got ",
+  check<DTypeError>(source.dtype_ == dtype_, op, ": expected dtype ", dtype_, ", got ",
                     source.dtype_);
+}
+
+void Tensor::copy_from(const Tensor& source) {
+  check_source(source, "copy_from");
   check<DeviceError>(source.device() == device(), "copy_from: expected device ", device(), ", got ",
                      source.device(), "; copy it with to()");
   kernel::copy(device(), source, *this);
 }
 
+void Tensor::upload_from(const Tensor& source) {
+  check_source(source, "upload_from");
+  check<DeviceError>(source.device() == kCpu,
+                     "upload_from: expected a source on the CPU, got one on ", source.device());
+  check<ShapeError>(is_contiguous(),
+                    "upload_from: expected a dense tensor, got a view with strides");
+  if (device() == kCpu) return copy_from(source);
+  const Tensor dense = source.contiguous();
+  const std::size_t element = size_of(dtype_), bytes = static_cast<std::size_t>(numel()) * element;
+  const std::byte* const from =
+      dense.storage_->data() + static_cast<std::size_t>(dense.offset_) * element;
+  cuda::backend(device().index)
+      .copy_from_host(storage_->mutable_data() + static_cast<std::size_t>(offset_) * element, from,
+                      bytes);
+  // A part of a storage is not known, for the rest may be the device's.
+  if (dtype_ == DType::i64 && storage_->bytes() == bytes) {
+    storage_->set_on_host(copy_of(from, bytes));
+  }
+}
+
 void Tensor::fill(double value) { kernel::fill(device(), value, *this); }
+
+namespace {
+
+bool same_strides(const Tensor& a, const Tensor& b) {
+  for (std::int64_t d = 0; d < a.rank(); ++d) {
+    if (a.strides()[d] != b.strides()[d]) return false;
+  }
+  return true;
+}
+
+}  // namespace
 
 bool same_bits(const Tensor& a, const Tensor& b) {
   if (!(a.shape() == b.shape()) || a.dtype() != b.dtype()) return false;
+  if (a.shares_storage_with(b) && a.offset() == b.offset() && same_strides(a, b)) return true;
   const Tensor x = a.contiguous().to(kCpu), y = b.contiguous().to(kCpu);
   return visit_any(a.dtype(), [&]<class T>(Type<T>) {
     return std::memcmp(x.data<T>(), y.data<T>(), static_cast<std::size_t>(x.numel()) * sizeof(T)) ==

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "tensor/device.h"
@@ -67,6 +68,9 @@ class Tensor {
   /// All elements in row-major order, from wherever they are.
   template <class T>
   std::vector<T> to_vector() const;
+  /// The same view of numbers that the host knows: this tensor if it is on the CPU, a copy of
+  /// integers that came from there and were not written to since; undefined for others.
+  Tensor on_host() const;
 
   // --- views ---
   /// The same elements in row-major order under another shape; one size may be -1. It is a view
@@ -98,10 +102,13 @@ class Tensor {
   Tensor to(Device device) const;
   /// Overwrites the elements with those of `source`, which has the same shape, dtype and device.
   void copy_from(const Tensor& source);
+  /// The same for a source in the host's memory, wherever this tensor is; it must be dense.
+  void upload_from(const Tensor& source);
   void fill(double value);
 
  private:
   void check_access(DType dtype, bool by_host) const;
+  void check_source(const Tensor& source, std::string_view op) const;
   Tensor view(const Shape& shape, const Strides& strides, std::int64_t offset) const;
 
   std::shared_ptr<Storage> storage_;

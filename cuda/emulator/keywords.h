@@ -10,6 +10,7 @@
 #define __constant__ static
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
+#define __grid_constant__
 #define __align__(n) __attribute__((aligned(n)))
 
 // A block's shared arrays are those of the OS thread that runs it. AddressSanitizer puts no guards

@@ -17,6 +17,7 @@
 #include "tensor/ops/extremum.h"
 #include "tensor/ops/gather.h"
 #include "tensor/ops/gelu.h"
+#include "tensor/ops/global_norm.h"
 #include "tensor/ops/layer_norm.h"
 #include "tensor/ops/linear.h"
 #include "tensor/ops/matmul.h"
@@ -150,6 +151,8 @@ std::vector<OpRow> op_table() {
         "ScatterRowsAdd.AddsInAscendingPosition");
   t.add("ops/gelu.h", {gelu, gelu_backward}, {"gelu"},
         "Gelu.GivesTheSameBitsForAnyNumberOfThreads");
+  t.add("ops/global_norm.h", {global_norm}, {"global_norm"},
+        "GlobalNorm.IsTheRootOfTheSumOfTheTensorsNorms");
   t.add("ops/layer_norm.h", {layer_norm, layer_norm_backward}, {"layer_norm"},
         "LayerNorm.GivesTheSameBitsForAnyNumberOfThreads");
   t.add("ops/linear.h", {linear, linear_backward_weight, linear_backward_bias, matmul}, {"linear"},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <numeric>
 #include <vector>
 
@@ -36,7 +37,7 @@ struct AdamWPointers {
 
 template <class T>
 struct AdamWConstants {
-  T beta1, new1, beta2, new2, rate, root, eps;
+  T beta1, new1, beta2, new2, rate, root, eps, scale;
 };
 
 /// Elements [begin, end). The constants come by value: were they references, writing the elements
@@ -45,7 +46,7 @@ template <class T>
 void adamw_elements(std::int64_t begin, std::int64_t end, const AdamWPointers<T> at,
                     const AdamWConstants<T> k) {
   for (std::int64_t i = begin; i < end; ++i) {
-    const T g = at.grad[i];
+    const T g = at.grad[i] * k.scale;
     const T m = k.beta1 * at.m[i] + k.new1 * g;
     const T v = k.beta2 * at.v[i] + k.new2 * (g * g);
     at.param[i] =
@@ -62,42 +63,58 @@ struct SgdPointers {
   T decay;
 };
 
+template <class Factors>
+Factors read_factors(const Tensor& factors) {
+  Factors k;
+  std::memcpy(&k, factors.data<double>(), sizeof(k));
+  return k;
+}
+
 }  // namespace
 
-void adamw_step(std::span<ops::AdamWParameter> parameters, const kernel::AdamWFactors& factors) {
+void adamw_step(std::span<ops::AdamWParameter> parameters, const Tensor& factors,
+                const Tensor& grad_factor) {
+  const auto k = read_factors<kernel::AdamWFactors>(factors);
+  const double scale = grad_factor.defined() ? *grad_factor.data<double>() : 1;
+  if (!std::isfinite(scale)) return;
   visit_floating(parameters[0].param.dtype(), "adamw_step", [&]<class T>(Type<T>) {
-    const AdamWConstants<T> constants{static_cast<T>(factors.beta1), static_cast<T>(factors.new1),
-                                      static_cast<T>(factors.beta2), static_cast<T>(factors.new2),
-                                      static_cast<T>(factors.rate),  static_cast<T>(factors.root),
-                                      static_cast<T>(factors.eps)};
+    const AdamWConstants<T> constants{static_cast<T>(k.beta1), static_cast<T>(k.new1),
+                                      static_cast<T>(k.beta2), static_cast<T>(k.new2),
+                                      static_cast<T>(k.rate),  static_cast<T>(k.root),
+                                      static_cast<T>(k.eps),   static_cast<T>(scale)};
     std::vector<AdamWPointers<T>> pointers;
     std::vector<std::int64_t> sizes;
     for (ops::AdamWParameter& p : parameters) {
       pointers.push_back({p.param.mutable_data<T>(), p.m.mutable_data<T>(), p.v.mutable_data<T>(),
-                          p.grad.data<T>(), p.decays ? static_cast<T>(factors.decay) : T(0)});
+                          p.grad.data<T>(), p.decays ? static_cast<T>(k.decay) : T(0)});
       sizes.push_back(p.param.numel());
     }
-    parallel_sweep(sizes, [&](std::size_t k, std::int64_t begin, std::int64_t end) {
-      adamw_elements(begin, end, pointers[k], constants);
+    parallel_sweep(sizes, [&](std::size_t number, std::int64_t begin, std::int64_t end) {
+      adamw_elements(begin, end, pointers[number], constants);
     });
   });
 }
 
-void sgd_step(std::span<ops::SgdParameter> parameters, const kernel::SgdFactors& factors) {
+void sgd_step(std::span<ops::SgdParameter> parameters, const Tensor& factors, bool nesterov,
+              const Tensor& grad_factor) {
+  const auto k = read_factors<kernel::SgdFactors>(factors);
+  const double of_gradients = grad_factor.defined() ? *grad_factor.data<double>() : 1;
+  if (!std::isfinite(of_gradients)) return;
   visit_floating(parameters[0].param.dtype(), "sgd_step", [&]<class T>(Type<T>) {
-    const auto rate = static_cast<T>(factors.learning_rate);
-    const auto momentum = static_cast<T>(factors.momentum);
+    const auto rate = static_cast<T>(k.learning_rate);
+    const auto momentum = static_cast<T>(k.momentum);
+    const auto scale = static_cast<T>(of_gradients);
     std::vector<SgdPointers<T>> pointers;
     std::vector<std::int64_t> sizes;
     for (ops::SgdParameter& p : parameters) {
       pointers.push_back({p.param.mutable_data<T>(),
                           p.velocity.defined() ? p.velocity.mutable_data<T>() : nullptr,
-                          p.grad.data<T>(), p.decays ? static_cast<T>(factors.decay) : T(0)});
+                          p.grad.data<T>(), p.decays ? static_cast<T>(k.decay) : T(0)});
       sizes.push_back(p.param.numel());
     }
-    parallel_sweep(sizes, [&](std::size_t k, std::int64_t begin, std::int64_t end) {
-      T *const p = pointers[k].param, *const v = pointers[k].velocity;
-      const T *const g = pointers[k].grad, decay = pointers[k].decay;
+    parallel_sweep(sizes, [&](std::size_t number, std::int64_t begin, std::int64_t end) {
+      T *const p = pointers[number].param, *const v = pointers[number].velocity;
+      const T *const g = pointers[number].grad, decay = pointers[number].decay;
       // The kinds of steps differ in their direction; a loop each, for a loop that chooses does not
       // vectorize.
       const auto move_by = [=](const auto& direction) {
@@ -106,14 +123,14 @@ void sgd_step(std::span<ops::SgdParameter> parameters, const kernel::SgdFactors&
         }
       };
       if (v == nullptr) {
-        move_by([=](std::int64_t i) { return g[i]; });
-      } else if (factors.nesterov) {
+        move_by([=](std::int64_t i) { return g[i] * scale; });
+      } else if (nesterov) {
         move_by([=](std::int64_t i) {
-          v[i] = momentum * v[i] + g[i];
-          return momentum * v[i] + g[i];
+          v[i] = momentum * v[i] + g[i] * scale;
+          return momentum * v[i] + g[i] * scale;
         });
       } else {
-        move_by([=](std::int64_t i) { return v[i] = momentum * v[i] + g[i]; });
+        move_by([=](std::int64_t i) { return v[i] = momentum * v[i] + g[i] * scale; });
       }
     });
   });
@@ -153,6 +170,25 @@ double power(double base, std::int64_t exponent) {
   return result;
 }
 
+template <class Factors>
+constexpr std::int64_t kNumbers = sizeof(Factors) / sizeof(double);
+
+template <class Factors>
+Tensor as_tensor(const Factors& factors) {
+  Tensor t = Tensor::empty({kNumbers<Factors>}, DType::f64);
+  std::memcpy(t.mutable_data<double>(), &factors, sizeof(factors));
+  return t;
+}
+
+/// Checks the numbers of a step, which are read where the parameters are.
+template <class Factors>
+void check_numbers(const Tensor& factors, const Tensor& grad_factor, Device device,
+                   std::string_view op) {
+  const Tensor like = Tensor::empty({}, DType::f64, device);
+  check_operand(factors, {kNumbers<Factors>}, like, op, "factors");
+  if (grad_factor.defined()) check_operand(grad_factor, {}, like, op, "grad_factor");
+}
+
 /// Gives the kernel the parameters of each dtype, with dense gradients.
 template <class Parameter, class Kernel>
 void by_dtype(std::span<const Parameter> parameters, const Kernel& kernel) {
@@ -174,28 +210,40 @@ void adamw_step(Tensor& param, const Tensor& grad, Tensor& m, Tensor& v, const A
   adamw_step(std::span(&one, 1), options);
 }
 
+Tensor adamw_factors(const AdamWStep& options) {
+  check_decay_rate(options.beta1, "adamw_step", "beta1");
+  check_decay_rate(options.beta2, "adamw_step", "beta2");
+  check<ValueError>(options.step >= 1, "adamw_step: step: expected a count from 1, got ",
+                    options.step);
+  return as_tensor(
+      kernel::AdamWFactors{.beta1 = options.beta1,
+                           .new1 = 1 - options.beta1,
+                           .beta2 = options.beta2,
+                           .new2 = 1 - options.beta2,
+                           .rate = options.learning_rate / (1 - power(options.beta1, options.step)),
+                           .root = 1 / std::sqrt(1 - power(options.beta2, options.step)),
+                           .eps = options.eps,
+                           .decay = options.learning_rate * options.weight_decay});
+}
+
 void adamw_step(std::span<const AdamWParameter> parameters, const AdamWStep& options) {
+  const Tensor factors = adamw_factors(options);
+  if (parameters.empty()) return;
+  adamw_step(parameters, factors.to(parameters[0].param.device()), {});
+}
+
+void adamw_step(std::span<const AdamWParameter> parameters, const Tensor& factors,
+                const Tensor& grad_factor) {
   for (const AdamWParameter& p : parameters) {
     check_param(p.param, parameters[0].param, "adamw_step");
     check_operand(p.grad, p.param.shape(), p.param, "adamw_step", "grad");
     check_written(p.m, p.param, "adamw_step", "m");
     check_written(p.v, p.param, "adamw_step", "v");
   }
-  check_decay_rate(options.beta1, "adamw_step", "beta1");
-  check_decay_rate(options.beta2, "adamw_step", "beta2");
-  check<ValueError>(options.step >= 1, "adamw_step: step: expected a count from 1, got ",
-                    options.step);
-  const kernel::AdamWFactors factors{
-      .beta1 = options.beta1,
-      .new1 = 1 - options.beta1,
-      .beta2 = options.beta2,
-      .new2 = 1 - options.beta2,
-      .rate = options.learning_rate / (1 - power(options.beta1, options.step)),
-      .root = 1 / std::sqrt(1 - power(options.beta2, options.step)),
-      .eps = options.eps,
-      .decay = options.learning_rate * options.weight_decay};
   by_dtype(parameters, [&](std::span<AdamWParameter> chosen) {
-    kernel::adamw_step(chosen[0].param.device(), chosen, factors);
+    const Device device = chosen[0].param.device();
+    check_numbers<kernel::AdamWFactors>(factors, grad_factor, device, "adamw_step");
+    kernel::adamw_step(device, chosen, factors, grad_factor);
   });
 }
 
@@ -204,26 +252,35 @@ void sgd_step(Tensor& param, const Tensor& grad, Tensor& velocity, const SgdStep
   sgd_step(std::span(&one, 1), options);
 }
 
-void sgd_step(std::span<const SgdParameter> parameters, const SgdStep& options) {
-  for (const SgdParameter& p : parameters) {
-    check_param(p.param, parameters[0].param, "sgd_step");
-    check_operand(p.grad, p.param.shape(), p.param, "sgd_step", "grad");
-  }
+Tensor sgd_factors(const SgdStep& options) {
   check_decay_rate(options.momentum, "sgd_step", "momentum");
   check<ValueError>(!options.nesterov || options.momentum > 0,
                     "sgd_step: nesterov: expected a momentum above 0, got 0");
+  return as_tensor(kernel::SgdFactors{.learning_rate = options.learning_rate,
+                                      .momentum = options.momentum,
+                                      .decay = options.learning_rate * options.weight_decay});
+}
+
+void sgd_step(std::span<const SgdParameter> parameters, const SgdStep& options) {
+  const Tensor factors = sgd_factors(options);
+  if (parameters.empty()) return;
+  sgd_step(parameters, options, factors.to(parameters[0].param.device()), {});
+}
+
+void sgd_step(std::span<const SgdParameter> parameters, const SgdStep& options,
+              const Tensor& factors, const Tensor& grad_factor) {
   for (const SgdParameter& p : parameters) {
+    check_param(p.param, parameters[0].param, "sgd_step");
+    check_operand(p.grad, p.param.shape(), p.param, "sgd_step", "grad");
     if (options.momentum > 0) check_written(p.velocity, p.param, "sgd_step", "velocity");
   }
   by_dtype(parameters, [&](std::span<SgdParameter> chosen) {
     for (SgdParameter& p : chosen) {
       if (options.momentum == 0) p.velocity = Tensor();
     }
-    kernel::sgd_step(chosen[0].param.device(), chosen,
-                     {.learning_rate = options.learning_rate,
-                      .momentum = options.momentum,
-                      .decay = options.learning_rate * options.weight_decay,
-                      .nesterov = options.nesterov});
+    const Device device = chosen[0].param.device();
+    check_numbers<kernel::SgdFactors>(factors, grad_factor, device, "sgd_step");
+    kernel::sgd_step(device, chosen, factors, options.nesterov, grad_factor);
   });
 }
 

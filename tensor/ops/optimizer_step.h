@@ -47,6 +47,17 @@ struct AdamWParameter {
 /// those of the steps one by one.
 void adamw_step(std::span<const AdamWParameter> parameters, const AdamWStep& options);
 
+/// The same for a step whose numbers wait on the device of the parameters: its factors, and what
+/// every gradient is multiplied by before it enters (1 if undefined; see global_norm). With a
+/// grad_factor that is not finite nothing moves.
+///
+/// Shapes   factors as adamw_factors gives them; grad_factor ()
+/// DTypes   factors and grad_factor f64
+void adamw_step(std::span<const AdamWParameter> parameters, const Tensor& factors,
+                const Tensor& grad_factor);
+/// The factors of a step on the CPU; their number and order are those of kernel::AdamWFactors.
+Tensor adamw_factors(const AdamWStep& options);
+
 /// The constants of one SGD step.
 struct SgdStep {
   double learning_rate;
@@ -79,6 +90,12 @@ struct SgdParameter {
 };
 void sgd_step(std::span<const SgdParameter> parameters, const SgdStep& options);
 
+/// The same with the numbers of the step on the device, as with adamw_step. Of `options` it reads
+/// which kind of step it is: momentum or none, nesterov or not.
+void sgd_step(std::span<const SgdParameter> parameters, const SgdStep& options,
+              const Tensor& factors, const Tensor& grad_factor);
+Tensor sgd_factors(const SgdStep& options);
+
 }  // namespace chainline::ops
 
 namespace chainline::kernel {
@@ -90,14 +107,14 @@ struct AdamWFactors {
 };
 struct SgdFactors {
   double learning_rate, momentum, decay;
-  bool nesterov;
 };
 
 }  // namespace chainline::kernel
 
-/// Dense tensors, all of one dtype.
-CHAINLINE_KERNEL(adamw_step, void(std::span<ops::AdamWParameter> parameters,
-                                  const kernel::AdamWFactors& factors));
+/// Dense tensors, all of one dtype. The factors are an AdamWFactors in f64; the grad_factor is one
+/// f64, or undefined for 1.
+CHAINLINE_KERNEL(adamw_step, void(std::span<ops::AdamWParameter> parameters, const Tensor& factors,
+                                  const Tensor& grad_factor));
 /// The velocities are undefined when the momentum is 0.
-CHAINLINE_KERNEL(sgd_step,
-                 void(std::span<ops::SgdParameter> parameters, const kernel::SgdFactors& factors));
+CHAINLINE_KERNEL(sgd_step, void(std::span<ops::SgdParameter> parameters, const Tensor& factors,
+                                bool nesterov, const Tensor& grad_factor));
