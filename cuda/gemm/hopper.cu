@@ -40,7 +40,8 @@ constexpr int kStageBytes = 2 * kTileBytes;
 constexpr int kSharedBytes = kStages * kStageBytes + 1024;
 
 __device__ __forceinline__ void barrier_init(std::uint64_t* barrier, int arrivals) {
-  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(address(barrier)), "r"(arrivals));
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(address(barrier)), "r"(arrivals)
+               : "memory");
 }
 __device__ __forceinline__ void barrier_arrive(std::uint64_t* barrier) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(address(barrier)) : "memory");
@@ -72,6 +73,13 @@ __device__ __forceinline__ void copy_tile(void* shared, const CUtensorMap& map, 
       "[%0], [%1, {%2, %3}], [%4];" ::"r"(address(shared)),
       "l"(&map), "r"(k), "r"(row), "r"(address(barrier))
       : "memory");
+}
+
+/// Ties the sums to this point of the program. wgmma writes its registers later than the compiler
+/// believes, so it may neither move a use of them before the wait nor a change behind the fence.
+__device__ __forceinline__ void hold(float (&d)[64]) {
+#pragma unroll
+  for (float& sum : d) asm volatile("" : "+f"(sum)::"memory");
 }
 
 __global__ void __launch_bounds__(kHopperThreads, 1)
@@ -116,6 +124,7 @@ __global__ void __launch_bounds__(kHopperThreads, 1)
     barrier_wait(&full[s], t / kStages % 2);
     const unsigned a = begin + s * kStageBytes + warpgroup * (kTileBytes / 2);
     const unsigned b = begin + s * kStageBytes + kTileBytes;
+    hold(d);
     asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
 #pragma unroll
     for (int k = 0; k < kDepth; k += 16) {
@@ -123,6 +132,7 @@ __global__ void __launch_bounds__(kHopperThreads, 1)
     }
     asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
     asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
+    hold(d);
     if (lane == 0) barrier_arrive(&empty[s]);
   }
 #pragma unroll
