@@ -7,6 +7,7 @@
 
 #include "experiments/program/arguments.h"
 #include "experiments/program/commands.h"
+#include "experiments/program/device_option.h"
 #include "experiments/program/measure_options.h"
 #include "experiments/training/manifest.h"
 
@@ -22,11 +23,14 @@ struct Given {
       checkpoint_every, probe_images, relabellings;
   std::optional<double> base_rate, tune_rate;
   bool user_id = false;
+  DeviceOption device;
 
   ReproduceOptions options() const {
     ReproduceOptions o = defaults_at(scale);
     o.data = data_at_scale(data, scale);
     o.out = out;
+    o.device = device.device();
+    o.device_name = describe(o.device);
     o.font = font;
     if (!rates.empty()) o.rates = rates;
     const auto set = [](auto& option, const auto& value) {
@@ -103,6 +107,7 @@ void add_reproduce(CLI::App& program) {
   c->add_option("--relabellings", given->relabellings, "Of the people, for the probes' controls")
       ->check(whole_number(1));
   c->add_flag("--user-id", given->user_id, "Probe after the question for the user_id, too");
+  given->device.add_to(*c);
   c->footer(
       "Example:\n  chainline reproduce --data shapes --out out/shapes\n"
       "  chainline reproduce --data easy-vqa:data/easy-vqa --rates 0,100 --out out/easy-vqa");
@@ -129,6 +134,7 @@ void add_reproduce(CLI::App& program) {
     add("--images", given->probe_images);
     add("--relabellings", given->relabellings);
     if (given->user_id) command += " --user-id";
+    if (given->device.name != "cpu") command += " --device " + shell_word(given->device.name);
     command += " --out " + shell_word(given->out);
     const Reproduction done = reproduce(options, command);
     fmt::print("{}\n", done.report.string());

@@ -18,6 +18,8 @@ struct ReproduceOptions {
   std::string scale = "cpu";
   std::string data;  // load_dataset's spec
   std::filesystem::path out;
+  Device device;                                   // where models compute; the numbers are the same
+  std::string device_name = "cpu";                 // as the manifest has it
   std::vector<std::int64_t> rates = {0, 50, 100};  // percent of the images with a watermark
   std::uint64_t seed = 1;
 

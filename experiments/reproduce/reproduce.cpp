@@ -84,6 +84,7 @@ class Pipeline {
         stages_(options.out / "stages") {
     manifest_.started = time_now();
     manifest_.command = command;
+    manifest_.device = options.device_name;
     manifest_.set_data(options.data, data_);
     manifest_.seeds = {{"all streams", options.seed}};
     options_.watermark.seed = options.seed;
@@ -182,6 +183,7 @@ class Pipeline {
 
   void train_base() {
     LoadedModel model = new_model(options_.model, tokenizer_, options_.seed);
+    nn::move_to(model.model, options_.device);
     {
       const Split split =
           as_conversations(half_of(data_.train, false, options_.seed), options_.turns);
@@ -196,6 +198,7 @@ class Pipeline {
   void tune(std::int64_t rate) {
     const std::string name = run_name(rate), title = std::to_string(rate) + " %";
     LoadedModel model = load_model(options_.out / "base");
+    nn::move_to(model.model, options_.device);
     if (options_.lora_rank > 0) {
       // The paper's choice: the vision encoder stays, the decoder's layers get low-rank additions,
       // the projector is trained as a whole.
