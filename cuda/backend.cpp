@@ -7,12 +7,29 @@
 #include "cuda/fast/choice.h"
 #include "cuda/fast/product.h"
 #include "cuda/limits.h"
+#include "cuda/staging.h"
 #include "cuda/stream.h"
 #include "cuda/vendor/contenders.h"
 #include "tensor/error.h"
 
 namespace chainline::cuda {
 namespace {
+
+class RecordedGraph final : public RecordedWork {
+ public:
+  explicit RecordedGraph(Graph graph) : graph_(graph) {}
+  ~RecordedGraph() override {
+    try {
+      graph_destroy(graph_);
+    } catch (const DeviceError&) {
+      // As with memory below.
+    }
+  }
+  void replay() override { graph_launch(graph_, stream()); }
+
+ private:
+  Graph graph_;
+};
 
 class RuntimeBackend final : public Backend {
  public:
@@ -35,10 +52,11 @@ class RuntimeBackend final : public Backend {
   }
 
   void copy_from_host(std::byte* to, const std::byte* from, std::size_t bytes) override {
-    device_memcpy(to, from, bytes, Copy::to_device, stream());
-    synchronize();
+    expect_no_recording("copy_from_host");
+    staging_.send(to, from, bytes);
   }
   void copy_to_host(std::byte* to, const std::byte* from, std::size_t bytes) override {
+    expect_no_recording("copy_to_host");
     device_memcpy(to, from, bytes, Copy::to_host, stream());
     synchronize();
   }
@@ -49,7 +67,19 @@ class RuntimeBackend final : public Backend {
     device_memset(to, 0, bytes, stream());
   }
 
-  void synchronize() override { stream_synchronize(stream()); }
+  void synchronize() override {
+    expect_no_recording("synchronize");
+    stream_synchronize(stream());
+  }
+
+  void begin_recording() override {
+    capture_begin(stream());
+    recording_ = true;
+  }
+  std::unique_ptr<RecordedWork> end_recording() override {
+    recording_ = false;
+    return std::make_unique<RecordedGraph>(capture_end(stream()));
+  }
 
   bool measures() const override { return !properties_.emulated; }
   double seconds_of(const std::function<void()>& ask) override {
@@ -79,6 +109,13 @@ class RuntimeBackend final : public Backend {
   }
 
  private:
+  void expect_no_recording(const char* what) const {
+    check<DeviceError>(!recording_, what,
+                       ": expected work of the device alone, in work that is recorded");
+  }
+
+  bool recording_ = false;
+  Staging staging_;
   const DeviceProperties properties_ = device_properties(0);
   void* other_bytes_ = nullptr;  // for ever, as the backend
 };

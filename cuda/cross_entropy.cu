@@ -6,6 +6,7 @@
 #include "cuda/arithmetic.cuh"
 #include "cuda/first.cuh"
 #include "cuda/row_sum.cuh"
+#include "tensor/device_graph.h"
 #include "tensor/math.h"
 #include "tensor/ops/target_refusals.h"
 
@@ -125,9 +126,13 @@ struct IsSome {
   __device__ bool operator()(std::int64_t b) const { return counts[b] > 0; }
 };
 
-/// Refuses a target that is neither a class nor ignored.
+/// Refuses a target that is neither a class nor ignored; looked at where it is known.
 void check_targets(const Tensor& targets, std::int64_t V, std::int64_t ignored,
                    std::string_view op) {
+  const auto check_values = [=, op = std::string(op)](const Tensor& known) {
+    cpu::check_targets(known, V, ignored, op);
+  };
+  if (check_on_host(targets, op, "targets", check_values)) return;
   const std::int64_t n = targets.numel();
   const std::int64_t i =
       first_where(n, IsNoClass{targets.device_data<std::int64_t>(), V, ignored}, targets.device());
@@ -141,6 +146,10 @@ void count_labelled(const Tensor& targets, std::int64_t ignored, Tensor& counts)
   if (samples == 0) return;
   launch_elements(samples, &count_kernel, samples, targets.numel() / samples, ignored,
                   targets.device_data<std::int64_t>(), counts.mutable_device_data<std::int64_t>());
+  const auto check_values = [=](const Tensor& known) {
+    cpu::count_labelled(known, samples, ignored, [](std::int64_t, std::int64_t) {});
+  };
+  if (check_on_host(targets, "cross_entropy", "targets", check_values)) return;
   const std::int64_t* const count = counts.device_data<std::int64_t>();
   if (targets.rank() > 1) {
     const std::int64_t b = first_where(samples, IsNone{count}, counts.device());
@@ -200,8 +209,16 @@ void cross_entropy_scale(Normalization normalization, const Tensor& counts,
   const std::int64_t samples = counts.numel();
   const std::int64_t* const count = counts.device_data<std::int64_t>();
   if (normalization == Normalization::per_sample) {
-    const std::int64_t b = first_where(samples, IsNone{count}, counts.device());
-    if (b < samples) refuse_count(b);
+    const auto check_values = [=](const Tensor& known) {
+      const std::int64_t* const p = known.data<std::int64_t>();
+      for (std::int64_t b = 0; b < samples; ++b) {
+        if (p[b] <= 0) refuse_count(b);
+      }
+    };
+    if (!check_on_host(counts, "cross_entropy_scale", "counts", check_values)) {
+      const std::int64_t b = first_where(samples, IsNone{count}, counts.device());
+      if (b < samples) refuse_count(b);
+    }
   }
   visit_floating(scale.dtype(), "cross_entropy_scale", [&]<class T>(Type<T>) {
     launch_elements(samples, &scale_kernel<T>, normalization, samples, count, batch_tokens,

@@ -25,11 +25,15 @@ struct Offsets {
 
   __device__ void at(std::int64_t i, std::int64_t (&offsets)[N]) const {
     for (int k = 0; k < N; ++k) offsets[k] = 0;
+      // Dense operands are one dimension and need no division; it is what others wait for.
 #pragma unroll 1
-    for (int d = rank - 1; d >= 0; --d) {
-      const std::int64_t index = d == 0 ? i : i % sizes[d];
-      i /= sizes[d];
+    for (int d = rank - 1; d > 0; --d) {
+      const std::int64_t above = i / sizes[d], index = i - above * sizes[d];
       for (int k = 0; k < N; ++k) offsets[k] += index * strides[d][k];
+      i = above;
+    }
+    if (rank > 0) {
+      for (int k = 0; k < N; ++k) offsets[k] += i * strides[0][k];
     }
   }
 

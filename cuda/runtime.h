@@ -5,6 +5,7 @@
 
 struct CUstream_st;  // the toolkit's names for what its handles point to
 struct CUevent_st;
+struct CUgraphExec_st;
 
 /// What the library asks of a device besides launches: memory, streams and events. A build links one
 /// of two ends: cuda/toolkit/runtime.cu, which hands each call to the CUDA runtime, or the emulator
@@ -15,6 +16,7 @@ namespace chainline::cuda {
 
 using Stream = CUstream_st*;  // nullptr is the default stream
 using Event = CUevent_st*;
+using Graph = CUgraphExec_st*;  // work that was recorded, ready to be launched
 
 struct DeviceProperties {
   std::string name;
@@ -57,6 +59,17 @@ void stream_destroy(Stream stream);
 void stream_synchronize(Stream stream);
 void stream_wait(Stream stream, Event event);
 void device_synchronize();
+
+/// From here on what the stream is asked for is recorded instead of done, until capture_end gives it
+/// as a graph. Asking it to copy from or to the host, or to wait, is an error then.
+void capture_begin(Stream stream);
+Graph capture_end(Stream stream);
+void graph_launch(Graph graph, Stream stream);
+void graph_destroy(Graph graph);
+
+/// Memory of the host that copies to a device don't wait for; nullptr for no bytes.
+void* host_malloc(std::size_t bytes);
+void host_free(void* memory);
 
 Event event_create();
 void event_destroy(Event event);

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,13 @@ struct DeviceLimits {
   double bf16_flops = 0;  ///< products of bf16 on tensor cores
   double copy_bytes =
       0;  ///< of a block far beyond the caches, each byte once read and once written
+};
+
+/// Work of a device that was recorded (tensor/device_graph.h), to be done any number of times.
+class RecordedWork {
+ public:
+  virtual ~RecordedWork() = default;
+  virtual void replay() = 0;
 };
 
 /// What a device other than the CPU does for the tensors that live on it. Its work is done in the
@@ -48,6 +56,10 @@ class Backend {
 
   /// Waits for all work. A kernel that failed is an error here, if not before.
   virtual void synchronize() = 0;
+
+  /// Between the two, work is not done but recorded. Whatever would wait is a DeviceError then.
+  virtual void begin_recording() = 0;
+  virtual std::unique_ptr<RecordedWork> end_recording() = 0;
 
   /// Whether its times say something; those of an emulated device don't.
   virtual bool measures() const = 0;

@@ -21,4 +21,14 @@ std::uint64_t system_allocations(Device device = kCpu);
 /// release_cached_memory() starts over.
 void settle_block_cache();
 
+// The memory of graphs (tensor/device_graph.h), which they write to at each replay. While there are
+// graphs of a device, blocks that were lent to one go to no one else, and not back to the system.
+
+/// From here on blocks are lent to a graph, those first that another graph has done with.
+void enter_graph_memory(Device device);
+/// The graph is recorded, or `kept` is false and there is none.
+void leave_graph_memory(Device device, bool kept);
+/// A graph is gone. With the last one its free blocks are everybody's again.
+void forget_graph(Device device);
+
 }  // namespace chainline

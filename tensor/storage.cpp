@@ -8,6 +8,7 @@
 #include <mutex>
 #include <new>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "tensor/backend.h"
@@ -46,7 +47,8 @@ class BlockCache {
     {
       const std::lock_guard lock(mutex_);
       const std::size_t largest = settled_ ? 4 * size : size;
-      for (auto at = free_.lower_bound(size); at != free_.end() && at->first <= largest; ++at) {
+      FreeBlocks& from = for_graph_ ? free_for_graphs_ : free_;
+      for (auto at = from.lower_bound(size); at != from.end() && at->first <= largest; ++at) {
         if (at->second.empty()) continue;
         const Block block{at->second.back(), at->first};
         if (block.size != size) lent_.emplace(block.data, block.size);
@@ -59,12 +61,12 @@ class BlockCache {
       ++system_allocations_;
     }
     try {
-      return {allocate(size), size};
+      return fresh(size);
     } catch (const std::exception&) {
       flush();  // what lies in the cache may be what is missing
     }
     try {
-      return {allocate(size), size};
+      return fresh(size);
     } catch (...) {
       const std::lock_guard lock(mutex_);
       in_use_ -= size;
@@ -81,7 +83,7 @@ class BlockCache {
     }
     in_use_ -= size;
     try {
-      free_[size].push_back(block);
+      (of_graphs_.count(block) > 0 ? free_for_graphs_ : free_)[size].push_back(block);
       cached_ += size;
     } catch (const std::bad_alloc&) {
       free(block);
@@ -99,6 +101,21 @@ class BlockCache {
     settled_ = true;
   }
 
+  void enter_graph() {
+    const std::lock_guard lock(mutex_);
+    for_graph_ = true;
+  }
+  void leave_graph(bool kept) {
+    const std::lock_guard lock(mutex_);
+    for_graph_ = false;
+    graphs_ += kept;
+    if (graphs_ == 0) share_graph_memory();
+  }
+  void forget_graph() {
+    const std::lock_guard lock(mutex_);
+    if (--graphs_ == 0) share_graph_memory();
+  }
+
   std::uint64_t system_allocations() {
     const std::lock_guard lock(mutex_);
     return system_allocations_;
@@ -110,13 +127,32 @@ class BlockCache {
   }
 
  private:
+  using FreeBlocks = std::map<std::size_t, std::vector<std::byte*>>;
+
+  Block fresh(std::size_t size) {
+    std::byte* const block = allocate(size);
+    const std::lock_guard lock(mutex_);
+    if (for_graph_) of_graphs_.insert(block);
+    return {block, size};
+  }
+
+  /// No graph is left: its blocks, those in use too, are like all others.
+  void share_graph_memory() {
+    for (auto& [size, blocks] : free_for_graphs_) {
+      std::vector<std::byte*>& all = free_[size];
+      all.insert(all.end(), blocks.begin(), blocks.end());
+    }
+    free_for_graphs_.clear();
+    of_graphs_.clear();
+  }
+
   void flush() {
     const std::lock_guard lock(mutex_);
     for (auto& entry : free_) {
       for (std::byte* block : entry.second) free(block);
+      cached_ -= entry.first * entry.second.size();
       entry.second.clear();
     }
-    cached_ = 0;
   }
 
   std::byte* allocate(std::size_t size) {
@@ -140,7 +176,10 @@ class BlockCache {
 
   Backend* const backend_;
   std::mutex mutex_;
-  std::map<std::size_t, std::vector<std::byte*>> free_;
+  FreeBlocks free_, free_for_graphs_;
+  std::unordered_set<const std::byte*> of_graphs_;  // blocks that graphs write to
+  bool for_graph_ = false;                          // blocks are lent to a graph
+  int graphs_ = 0;
   std::unordered_map<const std::byte*, std::size_t> lent_;  // sizes of those above their class
   std::size_t in_use_ = 0, peak_ = 0, cached_ = 0;
   std::uint64_t system_allocations_ = 0;
@@ -195,6 +234,10 @@ std::uint64_t system_allocations(Device device) { return cache(device).system_al
 void settle_block_cache() {
   for_each_cache([](BlockCache& c) { c.settle(); });
 }
+
+void enter_graph_memory(Device device) { cache(device).enter_graph(); }
+void leave_graph_memory(Device device, bool kept) { cache(device).leave_graph(kept); }
+void forget_graph(Device device) { cache(device).forget_graph(); }
 
 void release_cached_memory() {
   for_each_cache([](BlockCache& c) { c.release(); });

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cuda/emulator/memory.h"
+#include "cuda/emulator/recording.h"
 #include "cuda/emulator/scheduler.h"
 #include "tensor/error.h"
 
@@ -34,13 +35,20 @@ void launch(const Grid& grid, void (*kernel)(Parameters...), Arguments&&... argu
         (check_argument(a, ++number), ...);
       },
       call.arguments);
-  run_grid(
-      grid,
-      [](const void* p) {
-        const Call& c = *static_cast<const Call*>(p);
-        std::apply(c.kernel, c.arguments);
-      },
-      &call);
+  const auto run = [grid, call] {
+    run_grid(
+        grid,
+        [](const void* p) {
+          const Call& c = *static_cast<const Call*>(p);
+          std::apply(c.kernel, c.arguments);
+        },
+        &call);
+  };
+  if (auto* const recorded = recording()) {
+    recorded->push_back(run);
+  } else {
+    run();
+  }
 }
 
 }  // namespace chainline::emulator

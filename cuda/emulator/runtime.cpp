@@ -8,10 +8,12 @@
 #include <new>
 #include <shared_mutex>
 #include <thread>
+#include <utility>
 
 #include "cuda/emulator/memory.h"
 #include "cuda/emulator/memory_guard.h"
 #include "cuda/emulator/observer.h"
+#include "cuda/emulator/recording.h"
 #include "cuda/emulator/sanitizers.h"
 #include "cuda/emulator/scheduler.h"
 #include "tensor/error.h"
@@ -23,6 +25,9 @@
 // What the toolkit only declares, the emulator defines: streams have nothing to hold, as each work
 // is done when it is asked for.
 struct CUstream_st {};
+struct CUgraphExec_st {
+  std::vector<std::function<void()>> work;
+};
 struct CUevent_st {
   bool recorded = false;
   std::chrono::steady_clock::time_point time;
@@ -117,6 +122,25 @@ void expect_device_memory(const void* memory, std::size_t bytes, const char* fun
 
 }  // namespace
 
+namespace {
+
+std::vector<std::function<void()>> recorded;
+bool records = false;
+
+/// Does the work now, or records it to be done at each launch of a graph.
+template <class Work>
+void ask(const Work& work) {
+  if (records) {
+    recorded.push_back(work);
+  } else {
+    work();
+  }
+}
+
+}  // namespace
+
+std::vector<std::function<void()>>* recording() { return records ? &recorded : nullptr; }
+
 Allocation find_allocation(const void* address) { return device_memory().find(address); }
 
 #if CHAINLINE_ADDRESS_SANITIZER
@@ -163,21 +187,47 @@ void device_memcpy(void* destination, const void* source, std::size_t bytes, Cop
   if (direction != Copy::to_device) {
     expect_device_memory(source, bytes, "device_memcpy", "source");
   }
-  const emulator::DeviceMemoryInUse use;
-  if (bytes > 0) std::memmove(destination, source, bytes);
+  check<DeviceError>(!emulator::recording() || direction == Copy::on_device,
+                     "device_memcpy: expected a copy on the device, in work that is recorded");
+  emulator::ask([=] {
+    const emulator::DeviceMemoryInUse use;
+    if (bytes > 0) std::memmove(destination, source, bytes);
+  });
 }
 
 void device_memset(void* memory, int byte, std::size_t bytes, Stream) {
   expect_device_memory(memory, bytes, "device_memset", "memory");
-  const emulator::DeviceMemoryInUse use;
-  if (bytes > 0) std::memset(memory, byte, bytes);
+  emulator::ask([=] {
+    const emulator::DeviceMemoryInUse use;
+    if (bytes > 0) std::memset(memory, byte, bytes);
+  });
 }
 
 Stream stream_create() { return new CUstream_st; }
 void stream_destroy(Stream stream) { delete stream; }
-void stream_synchronize(Stream) {}
+void stream_synchronize(Stream) {
+  check<DeviceError>(!emulator::recording(),
+                     "stream_synchronize: expected no wait, in work that is recorded");
+}
 void stream_wait(Stream, Event) {}
 void device_synchronize() {}
+
+void capture_begin(Stream) {
+  check<DeviceError>(!emulator::records, "capture_begin: expected no capture, got one under way");
+  emulator::records = true;
+}
+Graph capture_end(Stream) {
+  check<DeviceError>(emulator::records, "capture_end: expected a capture under way, got none");
+  emulator::records = false;
+  return new CUgraphExec_st{std::exchange(emulator::recorded, {})};
+}
+void graph_launch(Graph graph, Stream) {
+  for (const auto& work : graph->work) work();
+}
+void graph_destroy(Graph graph) { delete graph; }
+
+void* host_malloc(std::size_t bytes) { return bytes == 0 ? nullptr : ::operator new(bytes); }
+void host_free(void* memory) { ::operator delete(memory); }
 
 Event event_create() { return new CUevent_st; }
 void event_destroy(Event event) { delete event; }

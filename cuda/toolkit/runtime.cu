@@ -96,6 +96,31 @@ void stream_wait(Stream stream, Event event) {
 }
 void device_synchronize() { expect_success(cudaDeviceSynchronize(), "device_synchronize"); }
 
+void capture_begin(Stream stream) {
+  // Relaxed: what is not asked of the stream, as memory, may be asked for meanwhile.
+  expect_success(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed), "capture_begin");
+}
+Graph capture_end(Stream stream) {
+  cudaGraph_t graph = nullptr;
+  expect_success(cudaStreamEndCapture(stream, &graph), "capture_end");
+  cudaGraphExec_t ready = nullptr;
+  const cudaError_t error = cudaGraphInstantiate(&ready, graph, 0);
+  cudaGraphDestroy(graph);
+  expect_success(error, "capture_end");
+  return ready;
+}
+void graph_launch(Graph graph, Stream stream) {
+  expect_success(cudaGraphLaunch(graph, stream), "graph_launch");
+}
+void graph_destroy(Graph graph) { expect_success(cudaGraphExecDestroy(graph), "graph_destroy"); }
+
+void* host_malloc(std::size_t bytes) {
+  void* memory = nullptr;
+  if (bytes > 0) expect_success(cudaMallocHost(&memory, bytes), "host_malloc");
+  return memory;
+}
+void host_free(void* memory) { expect_success(cudaFreeHost(memory), "host_free"); }
+
 Event event_create() {
   Event event = nullptr;
   expect_success(cudaEventCreate(&event), "event_create");

@@ -37,33 +37,6 @@ void token_gradient(const T* x, std::int64_t target, std::int64_t ignored, T smo
   dx[target] = g * ((p - everywhere) - (T(1) - smoothing));
 }
 
-/// Refuses a target that is neither a class nor ignored.
-void check_targets(const Tensor& targets, std::int64_t V, std::int64_t ignored,
-                   std::string_view op) {
-  const std::int64_t* p = targets.data<std::int64_t>();
-  for (std::int64_t i = 0; i < targets.numel(); ++i) {
-    if ((p[i] >= 0 && p[i] < V) || p[i] == ignored) [[likely]]
-      continue;
-    refuse_target(targets.shape(), i, p[i], V, ignored, op);
-  }
-}
-
-/// Counts the labelled tokens of every sample and refuses samples that nothing is learned from. A
-/// sample of (N, V) is a row, so there it takes all of them.
-void count_labelled(const Tensor& targets, std::int64_t ignored, Tensor& counts) {
-  const std::int64_t* p = targets.data<std::int64_t>();
-  std::int64_t* count = counts.mutable_data<std::int64_t>();
-  const std::int64_t samples = counts.numel();
-  const std::int64_t tokens = samples == 0 ? 0 : targets.numel() / samples;
-  std::int64_t labelled = 0;
-  for (std::int64_t b = 0; b < samples; ++b, p += tokens) {
-    count[b] = tokens - std::count(p, p + tokens, ignored);
-    labelled += count[b];
-    if (count[b] == 0 && targets.rank() > 1) refuse_unlabelled_sample(b);
-  }
-  if (labelled == 0 && samples > 0) refuse_unlabelled_rows(samples);
-}
-
 }  // namespace
 
 void cross_entropy(const Tensor& logits, const Tensor& targets, const Tensor& grad_loss,
@@ -74,7 +47,9 @@ void cross_entropy(const Tensor& logits, const Tensor& targets, const Tensor& gr
   const std::int64_t* target = targets.data<std::int64_t>();
   const std::int64_t ignored = options.ignore_index;
   check_targets(targets, V, ignored, "cross_entropy");
-  count_labelled(targets, ignored, counts);
+  std::int64_t* const count = counts.mutable_data<std::int64_t>();
+  count_labelled(targets, samples, ignored,
+                 [=](std::int64_t b, std::int64_t labelled) { count[b] = labelled; });
   visit_floating(logits.dtype(), "cross_entropy", [&]<class T>(Type<T>) {
     const auto smoothing = static_cast<T>(options.label_smoothing);
     std::vector<T> token_losses(static_cast<std::size_t>(targets.numel()));

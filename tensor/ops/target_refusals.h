@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string_view>
 
@@ -38,4 +39,36 @@ inline void refuse_count(std::int64_t b) {
                     b);
 }
 
+namespace cpu {
+
+/// Refuses a target that is neither a class nor ignored. The targets are dense and on the host.
+inline void check_targets(const Tensor& targets, std::int64_t V, std::int64_t ignored,
+                          std::string_view op) {
+  const std::int64_t* p = targets.data<std::int64_t>();
+  for (std::int64_t i = 0; i < targets.numel(); ++i) {
+    if ((p[i] >= 0 && p[i] < V) || p[i] == ignored) [[likely]]
+      continue;
+    refuse_target(targets.shape(), i, p[i], V, ignored, op);
+  }
+}
+
+/// Calls found(b, count) with the labelled tokens of each of the samples, and refuses samples that
+/// nothing is learned from. A sample of (N, V) is a row, so there it takes all of them. The targets
+/// are dense and on the host.
+template <class Found>
+void count_labelled(const Tensor& targets, std::int64_t samples, std::int64_t ignored,
+                    const Found& found) {
+  const std::int64_t* p = targets.data<std::int64_t>();
+  const std::int64_t tokens = samples == 0 ? 0 : targets.numel() / samples;
+  std::int64_t labelled = 0;
+  for (std::int64_t b = 0; b < samples; ++b, p += tokens) {
+    const std::int64_t count = tokens - std::count(p, p + tokens, ignored);
+    labelled += count;
+    if (count == 0 && targets.rank() > 1) refuse_unlabelled_sample(b);
+    found(b, count);
+  }
+  if (labelled == 0 && samples > 0) refuse_unlabelled_rows(samples);
+}
+
+}  // namespace cpu
 }  // namespace chainline
