@@ -1,6 +1,7 @@
 // One training step of the device's model (device_shapes.h), in the exact and in the fast class:
-// forward, backward, clipping, AdamW. It is timed by the wall's clock, since what the host does
-// between kernels is part of a step.
+// forward, backward, clipping, AdamW; replayed from a recorded graph, as training does it, and asked
+// for kernel by kernel. It is timed by the wall's clock, since what the host does between kernels is
+// part of a step.
 
 #include <benchmark/benchmark.h>
 
@@ -53,15 +54,17 @@ Ready& get_ready(Arithmetic a) {
   return *ready;
 }
 
-void train_step(benchmark::State& state, Arithmetic a) try {
+void train_step(benchmark::State& state, Arithmetic a, bool replays) try {
   using Clock = std::chrono::steady_clock;
   Ready& ready = get_ready(a);
   if (!ready.wrong.empty()) return refuse(state, ready.wrong);
+  if (replays) ready.training->replay(ready.data);  // records
   Step last{};
   double all = 0;
   for (auto _ : state) {
     const Clock::time_point begin = Clock::now();
-    last = ready.training->step(ready.data);  // the loss comes back to the host
+    // The loss comes back to the host.
+    last = replays ? ready.training->replay(ready.data) : ready.training->step(ready.data);
     backend().synchronize();
     const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
     all += seconds;
@@ -83,10 +86,13 @@ void train_step(benchmark::State& state, Arithmetic a) try {
 
 const DeviceSuite training([] {
   for (const Arithmetic a : {Arithmetic::exact, Arithmetic::fast}) {
-    benchmark::RegisterBenchmark(("train_step/" + name(a) + device_suffix()).c_str(),
-                                 [a](benchmark::State& state) { train_step(state, a); })
-        ->Unit(benchmark::kMillisecond)
-        ->UseManualTime();
+    for (const bool replays : {true, false}) {
+      const std::string way = replays ? "" : "/kernel_by_kernel";
+      benchmark::RegisterBenchmark(("train_step/" + name(a) + way + device_suffix()).c_str(),
+                                   [=](benchmark::State& state) { train_step(state, a, replays); })
+          ->Unit(benchmark::kMillisecond)
+          ->UseManualTime();
+    }
   }
 });
 

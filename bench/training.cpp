@@ -6,6 +6,8 @@
 #include "autograd/ops.h"
 #include "bench/harness.h"
 #include "nn/init.h"
+#include "tensor/ops/binary.h"
+#include "tensor/ops/global_norm.h"
 
 namespace chainline::bench {
 
@@ -102,6 +104,49 @@ Step Training::step(const StepData& data, std::int64_t micro_batch) {
   std::vector<Tensor> gradients = sums.finish();
   result.gradient_norm = nn::clip_by_global_norm(gradients, 1);
   optimizer_->step(gradients, 1e-3);
+  return result;
+}
+
+void Training::compute(Recorded& r) {
+  const nn::MllmOutput out = model_(Variable(r.images), r.ids, {r.index, r.labels, {}});
+  const Variable by_sample = cross_entropy(out.logits, r.labels, {}, r.scale);
+  r.losses = ops::mul(by_sample.value(), r.scale);
+  GradientAccumulator sums(nn::variables_of(parameters_));
+  GradOptions options;
+  options.grad_outputs = {Variable(r.scale)};
+  options.release = true;
+  sums.add(by_sample, options);
+  const std::vector<Tensor> gradients = sums.finish();
+  const ops::GlobalNormResult clip = ops::global_norm(gradients, 1);
+  r.norm = clip.norm;
+  optimizer_->apply(gradients, clip.factor);
+}
+
+Step Training::replay(const StepData& data) {
+  const nn::Splice plan = nn::splice(data.ids, data.labels, model_.image_rows(), model_.config());
+  optimizer_->prepare(1e-3);
+  Recorded& r = recorded_;
+  if (r.graph == nullptr) {
+    const Device device = model_.device();
+    r.images = data.images.to(device);
+    r.ids = data.ids.to(device);
+    r.index = plan.index.to(device);
+    r.labels = plan.labels.to(device);
+    r.scale = Tensor::full({data.ids.shape()[0]}, 1.0 / static_cast<double>(data.learnt),
+                           DType::f32, device);
+    r.graph = std::make_unique<DeviceGraph>(device, [&] { compute(r); });
+  } else {
+    r.images.upload_from(data.images);
+    r.ids.upload_from(data.ids);
+    r.index.upload_from(plan.index);
+    r.labels.upload_from(plan.labels);
+  }
+  r.graph->replay();
+  Step result{0, 0};
+  for (const double loss : r.losses.to(kCpu).to(DType::f64).to_vector<double>()) {
+    result.loss += loss;
+  }
+  result.gradient_norm = r.norm.item<double>();
   return result;
 }
 

@@ -9,6 +9,7 @@
 #include "nn/mllm.h"
 #include "nn/optimizer.h"
 #include "tensor/device.h"
+#include "tensor/device_graph.h"
 #include "tensor/tensor.h"
 
 namespace chainline::bench {
@@ -65,14 +66,25 @@ class Training {
   /// Each micro-batch adds to the gradients of the ones before.
   Step step(const StepData& data, std::int64_t micro_batch);
   Step step(const StepData& data) { return step(data, data.ids.shape()[0]); }
+  /// The same step on a device, recorded the first time and replayed from then on, as the
+  /// experiments' trainer does it there.
+  Step replay(const StepData& data);
 
   const std::vector<nn::NamedParameter>& parameters() const { return parameters_; }
 
  private:
+  struct Recorded {
+    Tensor images, ids, index, labels, scale;  // that the graph reads
+    Tensor losses, norm;                       // that it writes
+    std::unique_ptr<DeviceGraph> graph;
+  };
+  void compute(Recorded& r);
+
   DType dtype_;
   nn::Mllm model_;
   std::vector<nn::NamedParameter> parameters_;
   std::unique_ptr<nn::AdamW> optimizer_;
+  Recorded recorded_;
 };
 
 /// Another way to make the same step, which train_step_bench takes in turn with ours.

@@ -137,8 +137,6 @@ std::vector<Tensor> batch_gradients(nn::Mllm& model, const Samples& samples,
                                     const std::vector<std::int64_t>& batch,
                                     const GradientOptions& options) {
   GradientAccumulator sums(nn::variables_of(nn::trainable_parameters(model)));
-  GradOptions release;
-  release.release = true;
   std::int64_t tokens = 0;
   for (const std::int64_t sample : batch) tokens += samples.labelled(sample);
   const auto size = static_cast<std::int64_t>(batch.size());
@@ -146,7 +144,9 @@ std::vector<Tensor> batch_gradients(nn::Mllm& model, const Samples& samples,
     const std::int64_t end = std::min(size, begin + options.micro_batch);
     const std::vector<std::int64_t> part(batch.begin() + begin, batch.begin() + end);
     const BatchTensors tensors(samples.batch(part, model.config().pad_token_id), model.device());
-    sums.add(loss_of(model, tensors, options.normalization, tokens, size).loss, release);
+    const LossInputs inputs = loss_inputs(model, tensors, options.normalization, tokens, size);
+    const BatchLoss loss = loss_of(model, inputs);
+    sums.add(loss.by_sample, loss.options());
   }
   return sums.finish();
 }

@@ -29,7 +29,7 @@ struct TrainCommand {
   std::optional<std::uint64_t> seed;
   std::vector<std::string> freeze;
   std::optional<std::string> math, kernels;
-  bool recompute = false, memory = false;
+  bool recompute = false, memory = false, no_graph = false;
   std::int64_t checkpoint_every = 200;
   DeviceOption device;
 
@@ -51,6 +51,7 @@ TrainSettings TrainCommand::settings() const {
   set(s.training.micro_batch, micro_batch);
   s.training.micro_batch = std::min(s.training.micro_batch, s.training.batch);
   if (recompute) s.training.recompute = true;
+  if (no_graph) s.training.graph = false;
   set(s.training.learning_rate, learning_rate);
   set(s.training.seed, seed);
   if (math) s.training.math = *math == "fast" ? Math::fast : Math::exact;
@@ -203,6 +204,9 @@ void add_train(CLI::App& program) {
   app->add_flag("--recompute", c->recompute,
                 "Compute each block's inner values again for the gradient instead of keeping them: "
                 "less memory, more time, the same result");
+  app->add_flag("--no-graph", c->no_graph,
+                "Ask the device for each kernel of a step, in place of replaying recorded steps: "
+                "more time, the same result");
   app->add_flag("--memory", c->memory, "Print who holds memory when most is in use");
   app->add_option("--learning-rate", c->learning_rate, "Largest learning rate (0.0004)")
       ->check(any_number());

@@ -33,4 +33,20 @@ Batch collate(std::span<const Tokens> sequences, std::int64_t pad_token, std::in
   return batch;
 }
 
+Batch widened(const Batch& batch, std::int64_t multiple, std::int64_t pad_token) {
+  Batch wide;
+  wide.rows = batch.rows;
+  wide.columns = (batch.columns + multiple - 1) / multiple * multiple;
+  wide.lengths = batch.lengths;
+  const auto from = static_cast<std::size_t>(batch.columns);
+  const auto to = static_cast<std::size_t>(wide.columns);
+  wide.ids.assign(batch.lengths.size() * to, pad_token);
+  wide.labels.assign(batch.lengths.size() * to, kIgnoreIndex);
+  for (std::size_t row = 0; row < batch.lengths.size(); ++row) {
+    std::copy_n(batch.ids.data() + row * from, from, wide.ids.data() + row * to);
+    std::copy_n(batch.labels.data() + row * from, from, wide.labels.data() + row * to);
+  }
+  return wide;
+}
+
 }  // namespace chainline::experiments

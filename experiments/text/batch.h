@@ -23,4 +23,9 @@ struct Batch {
 /// or one with another number of labels than ids. Both name the row.
 Batch collate(std::span<const Tokens> sequences, std::int64_t pad_token, std::int64_t max_length);
 
+/// The same rows filled up to the next multiple of so many columns, so that batches of about the same
+/// length have the same shape. Padding changes no bit of what a model computes (docs/numerics.md,
+/// rule 8).
+Batch widened(const Batch& batch, std::int64_t multiple, std::int64_t pad_token);
+
 }  // namespace chainline::experiments

@@ -15,6 +15,7 @@ void list_fields(Fields& f, TrainingConfig& c) {
   f("batch", c.batch);
   f("micro_batch", c.micro_batch);
   f("recompute", c.recompute);
+  f("graph", c.graph);
   f.choice("optimizer", c.optimizer, {"adamw", "sgd"});
   f("learning_rate", c.learning_rate);
   f("warmup", c.warmup);

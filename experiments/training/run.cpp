@@ -38,6 +38,7 @@ Json identity_of(nn::Mllm& model, const Samples& samples, const TrainingConfig& 
     if (!plan.kernels.empty()) identity["kernels_sha256"] = sha256_hex(plan.kernels);
   }
   identity.erase("recompute");
+  identity.erase("graph");
   identity["samples_sha256"] = samples.sha256();
   identity["first_weights_sha256"] = nn::hash_of(nn::named_parameters(model));
   Sha256 trainable;

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "autograd/engine.h"
-#include "autograd/ops.h"
 #include "tensor/block_cache.h"
-#include "tensor/ops/operand.h"
+#include "tensor/ops/global_norm.h"
 
 namespace chainline::experiments {
 namespace {
@@ -36,22 +36,6 @@ void check_math(Math math, Device device) {
   check<ValueError>(math == Math::exact || device.type == DeviceType::cuda,
                     "training: math: expected exact on the CPU, got fast; bf16 is computed by "
                     "--device=cuda alone");
-}
-
-BatchLoss loss_of(const nn::Mllm& model, const BatchTensors& samples, Normalization normalization,
-                  std::int64_t batch_tokens, std::int64_t batch_samples) {
-  const nn::MllmConfig& config = model.config();
-  const nn::Splice plan = nn::splice(samples.ids, samples.labels, model.image_rows(), config);
-  const nn::MllmOutput out = model(Variable(samples.images), samples.ids, plan);
-
-  ops::CrossEntropyOptions options;
-  options.ignore_index = config.ignore_index;
-  const Tensor scale = ops::cross_entropy_scale(normalization, samples.labelled, batch_tokens,
-                                                batch_samples, parameter_dtype(out.logits.dtype()));
-  // The loss below hands each sample's factor on, as its gradient.
-  const Variable by_sample = cross_entropy(out.logits, plan.labels, options, scale);
-  const Variable scaled = by_sample * Variable(scale);
-  return {sum(scaled, {0}), scaled.value().to(DType::f64).to_vector<double>()};
 }
 
 Trainer::Trainer(nn::Mllm& model, const Samples& samples, const TrainingConfig& config)
@@ -95,37 +79,105 @@ std::unique_ptr<BatchLoader> Trainer::make_loader() const {
                                        config_.steps * parts, std::move(choose));
 }
 
-StepRecord Trainer::step() {
-  using Clock = std::chrono::steady_clock;
-  if (!loader_) loader_ = make_loader();
-  const std::vector<std::int64_t> batch = order_.at(steps_);
+StepRecord Trainer::next_record() {
   StepRecord record;
+  const std::vector<std::int64_t> batch = order_.at(steps_);
   record.learning_rate = schedule_.rate(steps_);
   record.samples = static_cast<std::int64_t>(batch.size());
   for (const std::int64_t s : batch) record.tokens += samples_.labelled(s);
+  return record;
+}
 
-  GradientAccumulator sums(nn::variables_of(parameters_));
-  GradOptions options;
-  options.release = true;
-  for (std::int64_t begin = 0; begin < record.samples; begin += config_.micro_batch) {
-    const Clock::time_point asked = Clock::now();
-    const BatchTensors part(loader_->next(), model_.device());
-    record.waited += std::chrono::duration<double>(Clock::now() - asked).count();
-    const BatchLoss loss =
-        loss_of(model_, part, config_.normalization, record.tokens, record.samples);
-    for (const double sample : loss.samples) record.loss += sample;
-    sums.add(loss.loss, options);
+LossInputs Trainer::next_part(StepRecord& record) {
+  using Clock = std::chrono::steady_clock;
+  if (!loader_) loader_ = make_loader();
+  const Clock::time_point asked = Clock::now();
+  SampleBatch samples = loader_->next();
+  record.waited += std::chrono::duration<double>(Clock::now() - asked).count();
+  // Fewer shapes are fewer graphs (RecordedSteps).
+  constexpr std::int64_t kColumns = 8;
+  if (model_.device() != kCpu && config_.graph) {
+    samples.text = widened(samples.text, kColumns, model_.config().pad_token_id);
   }
-  std::vector<Tensor> gradients = sums.finish();
+  const BatchTensors part(samples, kCpu);
+  return loss_inputs(model_, part, config_.normalization, record.tokens, record.samples);
+}
+
+Trainer::Prepared Trainer::prepare() {
+  Prepared p{{}, next_record()};
+  for (std::int64_t i = 0; i < parts_of_step(); ++i) p.parts.push_back(next_part(p.record));
+  return p;
+}
+
+/// Work of the model's device alone: what changes from step to step is in the parts, and in the
+/// factors of the optimizer, which are prepared.
+StepOutputs Trainer::compute(const RecordedSteps::Part& part) {
+  GradientAccumulator sums(nn::variables_of(parameters_));
+  StepOutputs out;
+  for (std::int64_t i = 0; i < parts_of_step(); ++i) {
+    const BatchLoss loss = loss_of(model_, part(static_cast<std::size_t>(i)));
+    out.losses.push_back(loss.scaled);
+    sums.add(loss.by_sample, loss.options());
+  }
+  const std::vector<Tensor> gradients = sums.finish();
+  const double no_limit = std::numeric_limits<double>::infinity();
+  const ops::GlobalNormResult clip =
+      ops::global_norm(gradients, config_.clip > 0 ? config_.clip : no_limit);
+  if (adamw_) {
+    adamw_->apply(gradients, clip.factor);
+  } else {
+    sgd_->apply(gradients, clip.factor);
+  }
+  out.norm = clip.norm;
+  return out;
+}
+
+StepOutputs Trainer::compute_on_cpu(StepRecord& record) {
+  return compute([&](std::size_t) { return next_part(record); });
+}
+
+/// Asks the device for the step, and prepares the next one's samples while it works.
+StepOutputs Trainer::compute_on_device(Prepared& now) {
+  const auto all = [&](const RecordedSteps::Part& part) { return compute(part); };
+  const StepOutputs out = recorded_.run(now.parts, model_.device(), config_.graph, all);
+  if (steps_ + 1 < config_.steps) {
+    ++steps_;
+    // What goes wrong here goes wrong again when the samples are needed.
+    try {
+      next_ = prepare();
+    } catch (const std::exception&) {
+      loader_.reset();
+    }
+    --steps_;
+  }
+  return out;
+}
+
+StepRecord Trainer::step() {
+  const bool on_cpu = model_.device() == kCpu;
+  Prepared now;
+  if (on_cpu) {
+    now.record = next_record();
+  } else {
+    now = next_ ? std::move(*next_) : prepare();
+    next_.reset();
+  }
+  StepRecord& record = now.record;
+  if (adamw_) {
+    adamw_->prepare(record.learning_rate);
+  } else {
+    sgd_->prepare(record.learning_rate);
+  }
+  const StepOutputs out = on_cpu ? compute_on_cpu(record) : compute_on_device(now);
+  for (const Tensor& losses : out.losses) {
+    for (const double loss : losses.to(DType::f64).to_vector<double>()) record.loss += loss;
+  }
+  record.gradient_norm = out.norm.item<double>();
+  // With such a norm the optimizer moved nothing (global_norm).
   check<ValueError>(std::isfinite(record.loss), "training: the loss of step ", steps_ + 1, " is ",
                     record.loss);
-  record.gradient_norm = config_.clip > 0 ? nn::clip_by_global_norm(gradients, config_.clip)
-                                          : nn::global_norm(gradients);
-  if (adamw_) {
-    adamw_->step(gradients, record.learning_rate);
-  } else {
-    sgd_->step(gradients, record.learning_rate);
-  }
+  check<ValueError>(std::isfinite(record.gradient_norm), "training: the gradient's norm of step ",
+                    steps_ + 1, " is ", record.gradient_norm);
   settle_block_cache();
   record.step = ++steps_;
   return record;
@@ -143,6 +195,7 @@ void Trainer::restore(std::int64_t steps, const std::vector<nn::NamedState>& sta
   }
   steps_ = steps;
   loader_.reset();
+  next_.reset();
 }
 
 }  // namespace chainline::experiments

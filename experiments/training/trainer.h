@@ -2,15 +2,17 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "experiments/training/batch_loader.h"
+#include "experiments/training/loss.h"
+#include "experiments/training/recorded_steps.h"
 #include "experiments/training/samples.h"
 #include "nn/mllm.h"
 #include "nn/optimizer.h"
 #include "nn/schedule.h"
-#include "tensor/ops/cross_entropy.h"
 
 namespace chainline::experiments {
 
@@ -27,12 +29,13 @@ enum class Math { exact, fast };
 void check_math(Math math, Device device);
 
 /// How a model is trained. Everything that the result depends on is here or in the data;
-/// micro_batch and recompute are not among it, since they don't change a bit.
+/// micro_batch, recompute and graph are not among it, since they don't change a bit.
 struct TrainingConfig {
   std::int64_t steps = 1000;
   std::int64_t batch = 32;
   std::int64_t micro_batch = 32;
   bool recompute = false;  ///< compute each block again for the gradient, for less memory
+  bool graph = true;       ///< replay recorded steps on a device that can (RecordedSteps)
   OptimizerKind optimizer = OptimizerKind::adamw;
   double learning_rate = 4e-4;  ///< at 1e-3 the built-in shapes are not learned
   double warmup = 0.03;         ///< share of the steps
@@ -64,9 +67,9 @@ struct StepRecord {
 /// with scale_b of the normalisation over the whole batch (cross_entropy_scale), computed in
 /// micro-batches whose gradients continue one sum.
 ///
-/// Bits   the weights after step n are a function of (model, samples, config without micro_batch
-///        and recompute, n): of neither threads, nor micro-batches, nor interruptions. With fast
-///        arithmetic also of micro_batch, the device and its libraries
+/// Bits   the weights after step n are a function of (model, samples, config without micro_batch,
+///        recompute and graph, n): of neither threads, nor micro-batches, nor interruptions. With
+///        fast arithmetic also of micro_batch, the device, its libraries and the kernels chosen
 class Trainer {
  public:
   /// Keeps references to the model and the samples. The samples of the next steps are prepared while
@@ -82,13 +85,31 @@ class Trainer {
   StepRecord step();
   std::int64_t steps_done() const { return steps_; }
   bool done() const { return steps_ >= config_.steps; }
+  /// How many shapes of steps were recorded so far, to be replayed.
+  std::size_t recorded_steps() const { return recorded_.recorded(); }
 
   /// What a checkpoint needs beside the weights.
   std::vector<nn::NamedState> optimizer_state() const;
   void restore(std::int64_t steps, const std::vector<nn::NamedState>& state);
 
  private:
+  /// The samples of a step, on the CPU, and what is known of it before it is done.
+  struct Prepared {
+    std::vector<LossInputs> parts;
+    StepRecord record;
+  };
+
+  /// How many micro-batches a step has.
+  std::int64_t parts_of_step() const {
+    return (config_.batch + config_.micro_batch - 1) / config_.micro_batch;
+  }
   std::unique_ptr<BatchLoader> make_loader() const;
+  StepRecord next_record();
+  LossInputs next_part(StepRecord& record);
+  Prepared prepare();
+  StepOutputs compute(const RecordedSteps::Part& part);
+  StepOutputs compute_on_cpu(StepRecord& record);
+  StepOutputs compute_on_device(Prepared& now);
 
   nn::Mllm& model_;
   const Samples& samples_;
@@ -100,15 +121,8 @@ class Trainer {
   std::int64_t steps_ = 0;
   BatchOrder order_;
   std::unique_ptr<BatchLoader> loader_;  // of the micro-batches from steps_ on, none before step()
+  std::optional<Prepared> next_;         // the next step's samples, prepared while a device works
+  RecordedSteps recorded_;
 };
-
-/// The loss of some samples as part of a batch with `batch_tokens` labelled tokens and
-/// `batch_samples` samples: sum_b scale_b loss_b, a scalar with its history.
-struct BatchLoss {
-  Variable loss;
-  std::vector<double> samples;  ///< scale_b loss_b
-};
-BatchLoss loss_of(const nn::Mllm& model, const BatchTensors& samples, Normalization normalization,
-                  std::int64_t batch_tokens, std::int64_t batch_samples);
 
 }  // namespace chainline::experiments

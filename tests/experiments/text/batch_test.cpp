@@ -34,5 +34,16 @@ TEST(Collate, RefusesToCutAndSequencesThatAreNone) {
   EXPECT_EQ(refused({{}, {}}), "collate: row 1: expected at least one token, got none");
 }
 
+TEST(Widened, FillsUpToAMultipleAndKeepsTheRest) {
+  const std::vector<Tokens> sequences = {{{5, 6, 7}, {kIgnoreIndex, 6, 7}}, {{8}, {8}}};
+  const Batch narrow = collate(sequences, 9, 10), wide = widened(narrow, 4, 9);
+  EXPECT_EQ(wide.columns, 4);
+  EXPECT_EQ(wide.ids, (std::vector<std::int64_t>{5, 6, 7, 9, 8, 9, 9, 9}));
+  EXPECT_EQ(wide.labels, (std::vector<std::int64_t>{kIgnoreIndex, 6, 7, kIgnoreIndex, 8,
+                                                    kIgnoreIndex, kIgnoreIndex, kIgnoreIndex}));
+  EXPECT_EQ(wide.lengths, narrow.lengths);
+  EXPECT_EQ(widened(narrow, 3, 9).ids, narrow.ids);
+}
+
 }  // namespace
 }  // namespace chainline::experiments
