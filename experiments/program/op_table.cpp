@@ -158,9 +158,9 @@ std::vector<OpRow> op_table() {
   t.add("ops/linear.h", {linear, linear_backward_weight, linear_backward_bias, matmul}, {"linear"},
         "Linear.IsMatmulPlusBiasPlusResidualBitForBit");
   t.add("ops/matmul.h", {matmul}, {"matmul"}, "Matmul.IsAChainOfFmaBitForBit");
-  t.add("ops/optimizer_step.h", {adamw_step}, {"adamw_step"},
+  t.add("ops/optimizer_step.h", {adamw_step}, {"adamw_step", "adamw_factors"},
         "AdamW.GivesTheSameBitsForAnyNumberOfThreads");
-  t.add("ops/optimizer_step.h", {sgd_step}, {"sgd_step"},
+  t.add("ops/optimizer_step.h", {sgd_step}, {"sgd_step", "sgd_factors"},
         "Sgd.GivesTheSameBitsForAnyNumberOfThreads");
   t.add("ops/reduce.h", {sum}, {"sum", "sum_all", "sum_to", "mean", "mean_all"},
         "Sum.KeepsTheOrderOfTheRule");
