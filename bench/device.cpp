@@ -25,9 +25,9 @@ Tensors on_cpu(const Tensors& tensors) {
 }
 
 /// A number passes at most three roundings to bf16 on its way: of an operand that the call itself
-/// computes, of a second one, and of the result. Each loses 2^-9 of what it rounds; sums of such
-/// terms lose with any signs, and are compared with the largest of them all. Sums in f32 are
-/// thousands of times as exact. So 2^-6, four times the three roundings, of the largest number.
+/// computes, of a second one, and of the result. Each loses at most 2^-8 of what it rounds; sums of
+/// such terms lose with any signs, and are compared with the largest of them all. Sums in f32 are
+/// thousands of times as exact. So 2^-6 of the largest number, a third more than three roundings.
 std::string judge_fast(const Tensors& answer, const Tensors& expected) {
   constexpr std::int64_t kAtOnce = 1 << 20;  // in f64; an answer may have a thousand times as many
   for (std::size_t i = 0; i < expected.size(); ++i) {

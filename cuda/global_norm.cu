@@ -37,10 +37,19 @@ template <class T>
 __global__ void add_blocks_kernel(const __grid_constant__ Table<T> table, const T* sums,
                                   double* squares) {
   for (std::int64_t k = first_element(); k < table.count; k += elements_at_once()) {
+    // A chain, whose terms are fetched ahead.
+    constexpr int kAhead = 16;
     T total = 0;
-    for (std::int64_t c = table.first_chunk(static_cast<int>(k)); c < table.ends[k]; ++c) {
-      total += sums[c];
+    std::int64_t c = table.first_chunk(static_cast<int>(k));
+    const std::int64_t end = table.ends[k];
+    for (; c + kAhead <= end; c += kAhead) {
+      T terms[kAhead];
+#pragma unroll
+      for (int t = 0; t < kAhead; ++t) terms[t] = sums[c + t];
+#pragma unroll
+      for (int t = 0; t < kAhead; ++t) total += terms[t];
     }
+    for (; c < end; ++c) total += sums[c];
     squares[k] = static_cast<double>(total);
   }
 }

@@ -31,7 +31,11 @@ DeviceGraph::DeviceGraph(Device device, const std::function<void()>& work) : dev
       work();
     } catch (...) {
       current = nullptr;
-      backend.end_recording();
+      try {
+        backend.end_recording();
+      } catch (const DeviceError&) {
+        // What work() threw says more.
+      }
       throw;
     }
     current = nullptr;

@@ -205,12 +205,18 @@ void device_memset(void* memory, int byte, std::size_t bytes, Stream) {
 
 Stream stream_create() { return new CUstream_st; }
 void stream_destroy(Stream stream) { delete stream; }
-void stream_synchronize(Stream) {
-  check<DeviceError>(!emulator::recording(),
-                     "stream_synchronize: expected no wait, in work that is recorded");
+namespace {
+
+void expect_no_recording(const char* function) {
+  check<DeviceError>(!emulator::recording(), function,
+                     ": expected no wait, in work that is recorded");
 }
-void stream_wait(Stream, Event) {}
-void device_synchronize() {}
+
+}  // namespace
+
+void stream_synchronize(Stream) { expect_no_recording("stream_synchronize"); }
+void stream_wait(Stream, Event) { expect_no_recording("stream_wait"); }
+void device_synchronize() { expect_no_recording("device_synchronize"); }
 
 void capture_begin(Stream) {
   check<DeviceError>(!emulator::records, "capture_begin: expected no capture, got one under way");
@@ -235,7 +241,7 @@ void event_record(Event event, Stream) {
   event->recorded = true;
   event->time = std::chrono::steady_clock::now();
 }
-void event_synchronize(Event) {}
+void event_synchronize(Event) { expect_no_recording("event_synchronize"); }
 float event_milliseconds(Event begin, Event end) {
   check<DeviceError>(begin->recorded && end->recorded,
                      "event_milliseconds: expected two recorded events, got one that is not");

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "tensor/device_graph.h"
 #include "tensor/error.h"
 
 namespace chainline::cuda {
@@ -76,9 +77,12 @@ std::size_t choose(const std::string& op, const std::string& shape,
         static_cast<std::size_t>(std::find(names.begin(), names.end(), *name) - names.begin());
     check<DeviceError>(at < names.size(), op, ": ", shape, ": expected the kernel ", *name,
                        " that was chosen, got a build or a machine without it");
-    check<DeviceError>(can(at), op, ": ", shape, ": expected the kernel ", *name,
-                       " that was chosen, got one that can't do it");
-    return at;
+    if (can(at)) return at;
+    // It was chosen for sizes that are rounded to the same. The first that can do these is no less
+    // repeatable.
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (can(i)) return i;
+    }
   }
   std::vector<std::size_t> able;
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -88,6 +92,8 @@ std::size_t choose(const std::string& op, const std::string& shape,
                      ": expected a kernel that can do it, got none");
   std::size_t best = 0;
   if (measures && able.size() > 1) {
+    check<DeviceError>(!DeviceGraph::recording(), op, ": ", shape,
+                       ": expected a kernel that was chosen before, in work that is recorded");
     best =
         quickest(able.size(), [&](std::size_t i, int runs) { return milliseconds(able[i], runs); });
   }

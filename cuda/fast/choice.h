@@ -48,7 +48,11 @@ class Choices {
 /// of those that `can`, which the table has from then on. With one alone, and on the emulated
 /// device, whose times mean nothing, the first that can is taken unmeasured. Returns an index.
 ///
-/// Errors   DeviceError when none can, or the table names one that is not there or can't
+/// A kernel that was chosen and can't do this one of the sizes that are rounded to the same gives way
+/// to the first that can.
+///
+/// Errors   DeviceError when none can, the table names one that is not there, or times would be taken
+///          of work that is recorded
 std::size_t choose(const std::string& op, const std::string& shape,
                    const std::vector<std::string>& names,
                    const std::function<bool(std::size_t)>& can, bool measures,
@@ -65,7 +69,6 @@ double milliseconds_of(Stream stream, const std::function<void()>& run);
 bool device_measures();
 
 /// Runs the problem by its contender, one of a list of { name, can(problem), run(problem, stream) }.
-/// Whoever can do a problem can do all whose sizes are rounded to the same (rounded_size).
 /// `rehearsal()` is the same problem with outputs that may be written again and again: the problem
 /// itself, where it adds to nothing. It is asked for only when times are taken, which can't be while
 /// the stream's work is captured: a step that is to be captured must have run once before.

@@ -28,6 +28,7 @@ namespace chainline::cuda {
 
 using wgmma::address;
 using wgmma::descriptor;
+using wgmma::hold;
 using wgmma::m64n128k16;
 
 namespace {
@@ -73,13 +74,6 @@ __device__ __forceinline__ void copy_tile(void* shared, const CUtensorMap& map, 
       "[%0], [%1, {%2, %3}], [%4];" ::"r"(address(shared)),
       "l"(&map), "r"(k), "r"(row), "r"(address(barrier))
       : "memory");
-}
-
-/// Ties the sums to this point of the program. wgmma writes its registers later than the compiler
-/// believes, so it may neither move a use of them before the wait nor a change behind the fence.
-__device__ __forceinline__ void hold(float (&d)[64]) {
-#pragma unroll
-  for (float& sum : d) asm volatile("" : "+f"(sum)::"memory");
 }
 
 __global__ void __launch_bounds__(kHopperThreads, 1)

@@ -17,6 +17,13 @@ __device__ __forceinline__ std::uint64_t descriptor(unsigned shared_address) {
          std::uint64_t{1024 >> 4} << 32 | std::uint64_t{1} << 62;
 }
 
+/// Ties the sums to this point of the program. wgmma writes its registers later than the compiler
+/// believes, so it may neither move a use of them before the wait nor a change behind the fence.
+__device__ __forceinline__ void hold(float (&d)[64]) {
+#pragma unroll
+  for (float& sum : d) asm volatile("" : "+f"(sum)::"memory");
+}
+
 /// d += a b^T for a warpgroup: 64 by 16 of a, 128 by 16 of b. Lane l of warp w holds in d[4 j] to
 /// d[4 j + 3] the elements (16 w + l / 4, 8 j + 2 (l % 4)), the next one, and both of the row 8 on.
 __device__ __forceinline__ void m64n128k16(float (&d)[64], std::uint64_t a, std::uint64_t b) {

@@ -21,6 +21,7 @@ __global__ void __launch_bounds__(kThreads)
   const unsigned a = wgmma::address(tiles), b = a + 64 * kDepth * 2;
   float d[64] = {};
   for (int r = 0; r < rounds; ++r) {
+    wgmma::hold(d);
     asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
 #pragma unroll
     for (int k = 0; k < kDepth; k += 16) {
@@ -28,6 +29,7 @@ __global__ void __launch_bounds__(kThreads)
     }
     asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
     asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
+    wgmma::hold(d);
   }
   float sum = 0;
 #pragma unroll

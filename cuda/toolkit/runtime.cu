@@ -70,6 +70,7 @@ void device_free(void* memory) { expect_success(cudaFree(memory), "device_free")
 
 void device_memcpy(void* destination, const void* source, std::size_t bytes, Copy direction,
                    Stream stream) {
+  if (bytes == 0) return;
   const cudaMemcpyKind kind = direction == Copy::to_device ? cudaMemcpyHostToDevice
                               : direction == Copy::to_host ? cudaMemcpyDeviceToHost
                                                            : cudaMemcpyDeviceToDevice;
@@ -77,6 +78,7 @@ void device_memcpy(void* destination, const void* source, std::size_t bytes, Cop
 }
 
 void device_memset(void* memory, int byte, std::size_t bytes, Stream stream) {
+  if (bytes == 0) return;
   expect_success(cudaMemsetAsync(memory, byte, bytes, stream), "device_memset");
 }
 
@@ -102,10 +104,13 @@ void capture_begin(Stream stream) {
 }
 Graph capture_end(Stream stream) {
   cudaGraph_t graph = nullptr;
-  expect_success(cudaStreamEndCapture(stream, &graph), "capture_end");
   cudaGraphExec_t ready = nullptr;
-  const cudaError_t error = cudaGraphInstantiate(&ready, graph, 0);
-  cudaGraphDestroy(graph);
+  cudaError_t error = cudaStreamEndCapture(stream, &graph);
+  if (error == cudaSuccess) {
+    error = cudaGraphInstantiate(&ready, graph, 0);
+    cudaGraphDestroy(graph);
+  }
+  if (error != cudaSuccess) cudaGetLastError();  // or the next launch would report it
   expect_success(error, "capture_end");
   return ready;
 }

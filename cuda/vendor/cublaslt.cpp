@@ -168,7 +168,9 @@ Plan make_plan(const FastProduct& p, Ending ending, const void* before) {
   const cublasStatus_t status = functions().heuristic(
       session().handle, raw, plan.b.get(), plan.a.get(), plan.c.get(), plan.c.get(), raw_wish,
       static_cast<int>(found.size()), found.data(), &count);
-  if (status == CUBLAS_STATUS_NOT_SUPPORTED) return plan;
+  if (status == CUBLAS_STATUS_NOT_SUPPORTED || status == CUBLAS_STATUS_INVALID_VALUE) {
+    return plan;  // a shape or an alignment that it can't
+  }
   expect_success(status, "cublasLtMatmulAlgoGetHeuristic");
   for (int i = 0; i < count; ++i) {
     const cublasLtMatmulHeuristicResult_t& f = found[static_cast<std::size_t>(i)];
@@ -179,7 +181,8 @@ Plan make_plan(const FastProduct& p, Ending ending, const void* before) {
 
 /// The plan of a shape is made once. One thread at a time works with a device, so nothing is locked.
 const Plan& plan_of(const FastProduct& p, Ending ending, const void* before) {
-  static std::map<std::array<std::int64_t, 13>, Plan> plans;
+  // For ever: at the program's end the library may be gone before its plans.
+  static auto& plans = *new std::map<std::array<std::int64_t, 13>, Plan>;
   const void* const addend = addend_of(p);
   const std::array<std::int64_t, 13> key = {p.M,
                                             p.N,
@@ -201,6 +204,8 @@ const Plan& plan_of(const FastProduct& p, Ending ending, const void* before) {
 
 bool can(const FastProduct& p, Ending ending, const void* before) {
   if (p.M == 0 || p.N == 0 || p.K == 0 || !functions().obstacle().empty()) return false;
+  // What is added is read in the type of C, and a residual is bf16.
+  if (p.residual != nullptr && p.c_type != DType::bf16) return false;
   return !plan_of(p, ending, before).algorithms.empty();
 }
 

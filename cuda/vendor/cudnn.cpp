@@ -190,7 +190,8 @@ const Target& here() {
 }
 
 const Ready<Forward>& ready(const FastAttention& a) {
-  static std::map<Key, Ready<Forward>> known;
+  // For ever: at the program's end parts of the library are gone before its plans.
+  static auto& known = *new std::map<Key, Ready<Forward>>;
   const Key key = key_of(a, {});
   const auto found = known.find(key);
   if (found != known.end()) return found->second;
@@ -200,7 +201,7 @@ const Ready<Forward>& ready(const FastAttention& a) {
 }
 
 const Ready<Backward>& ready(const FastAttentionGradient& g) {
-  static std::map<Key, Ready<Backward>> known;
+  static auto& known = *new std::map<Key, Ready<Backward>>;
   const Key key = key_of(g.forward, g.grad_y_strides);
   const auto found = known.find(key);
   if (found != known.end()) return found->second;
