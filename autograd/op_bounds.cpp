@@ -103,20 +103,51 @@ ErrorBound elementwise(std::function<Rounded(const std::vector<Rounded>&)> formu
   });
 }
 
+namespace {
+
+/// The row of numbers that a layer makes of row x of the first operand.
+std::vector<Rounded> layer_of(Row x, const std::vector<Numbers>& in, bool biased) {
+  const auto K = static_cast<std::int64_t>(x.size());
+  const std::int64_t N = static_cast<std::int64_t>(in[1].size()) / K;
+  std::vector<Rounded> y;
+  for (std::int64_t n = 0; n < N; ++n) {
+    const Row weight = row_of(in[1], n, K);
+    Rounded sum;
+    for (std::int64_t k = 0; k < K; ++k) sum = fma(at(x, k), at(weight, k), sum);
+    if (biased) sum = sum + at(in[2], n);
+    y.push_back(sum);
+  }
+  return y;
+}
+
+Rounded gelu_of(const Rounded& x, GeluForm form) {
+  const Rounded half = 0.5 * x;
+  if (form == GeluForm::erf) {
+    return half * (1 + erf(x * rounded_constant(0.70710678118654752440)));
+  }
+  const Rounded cubic = rounded_constant(0.044715) * (x * x * x);
+  return half * (1 + tanh(rounded_constant(0.79788456080286535588) * (x + cubic)));
+}
+
+}  // namespace
+
 ErrorBound of_linear(bool biased, bool residual) {
   return by_rows([=](Row x, const std::vector<Numbers>& in) {
-    const auto K = static_cast<std::int64_t>(x.size());
-    const std::int64_t N = static_cast<std::int64_t>(in[1].size()) / K;
-    const std::int64_t r = (x.data() - in[0].data()) / K;
-    std::vector<Rounded> y;
-    for (std::int64_t n = 0; n < N; ++n) {
-      const Row weight = row_of(in[1], n, K);
-      Rounded sum;
-      for (std::int64_t k = 0; k < K; ++k) sum = fma(at(x, k), at(weight, k), sum);
-      if (biased) sum = sum + at(in[2], n);
-      if (residual) sum = sum + at(row_of(in[biased ? 3 : 2], r, N), n);
-      y.push_back(sum);
+    std::vector<Rounded> y = layer_of(x, in, biased);
+    const auto N = static_cast<std::int64_t>(y.size());
+    const std::int64_t r = (x.data() - in[0].data()) / static_cast<std::int64_t>(x.size());
+    for (std::int64_t n = 0; residual && n < N; ++n) {
+      Rounded& sum = y[static_cast<std::size_t>(n)];
+      sum = sum + at(row_of(in[biased ? 3 : 2], r, N), n);
     }
+    return y;
+  });
+}
+
+ErrorBound of_linear_gelu(bool biased, GeluForm form) {
+  return by_rows([=](Row x, const std::vector<Numbers>& in) {
+    std::vector<Rounded> y = layer_of(x, in, biased);
+    for (Rounded& number : y) number = gelu_of(number, form);
     return y;
   });
 }
@@ -163,14 +194,7 @@ ErrorBound of_rms_norm(double eps) {
 }
 
 ErrorBound of_gelu(GeluForm form) {
-  return elementwise([form](const std::vector<Rounded>& in) {
-    const Rounded &x = in[0], half = 0.5 * x;
-    if (form == GeluForm::erf) {
-      return half * (1 + erf(x * rounded_constant(0.70710678118654752440)));
-    }
-    const Rounded cubic = rounded_constant(0.044715) * (x * x * x);
-    return half * (1 + tanh(rounded_constant(0.79788456080286535588) * (x + cubic)));
-  });
+  return elementwise([form](const std::vector<Rounded>& in) { return gelu_of(in[0], form); });
 }
 
 // Angles, sines and cosines are f64 numbers: half an ulp of f32 is what their conversion loses.

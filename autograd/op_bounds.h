@@ -44,6 +44,7 @@ ErrorBound gamma(const Function& run, std::int64_t roundings);
 
 ErrorBound elementwise(std::function<Rounded(const std::vector<Rounded>&)> formula);
 ErrorBound of_linear(bool biased, bool residual);
+ErrorBound of_linear_gelu(bool biased, GeluForm form);
 ErrorBound of_softmax();
 ErrorBound of_log_softmax();
 ErrorBound of_layer_norm(double eps);

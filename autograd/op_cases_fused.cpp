@@ -42,6 +42,24 @@ void add_linear(List& list) {
   layer({2, 0, 3}, 4, false, true);
 }
 
+void add_linear_gelu(List& list) {
+  const auto layer = [&](const Shape& x, std::int64_t outputs, bool biased, GeluForm form) {
+    std::vector<Tensor> inputs{signed_numbers(x, 1), signed_numbers({outputs, x[-1]}, 2)};
+    if (biased) inputs.push_back(signed_numbers({outputs}, 3));
+    const auto run = [=](auto op) {
+      return [=](In in) { return Variables{op(in[0], in[1], biased ? in[2] : Variable(), form)}; };
+    };
+    add(list, "linear_gelu", (form == GeluForm::erf ? "erf " : "tanh ") + shapes(inputs), inputs,
+        run(linear_gelu), run(linear_gelu_composed), of_linear_gelu(biased, form));
+  };
+  for (const GeluForm form : {GeluForm::erf, GeluForm::tanh}) {
+    layer({7}, 3, true, form);  // a lone row
+    layer({3, 4, 33}, 2, true, form);
+    layer({70, 5}, 3, false, form);
+    layer({2, 0, 3}, 4, true, form);
+  }
+}
+
 void add_rows(List& list) {
   using RowOp = Variable (*)(const Variable&);
   const auto rows = [&](const char* op, RowOp run, RowOp composed, const ErrorBound& bound,
@@ -193,6 +211,7 @@ void add_cross_entropy(List& list) {
 
 void add_fused_cases(std::vector<OpCase>& cases) {
   add_linear(cases);
+  add_linear_gelu(cases);
   add_attention(cases);
   add_rows(cases);
   add_activations(cases);

@@ -99,7 +99,7 @@ Variable cat(const Variables& parts, std::int64_t dim);  ///< each part gets its
 Variable dropout(const Variable& x, double p, const Generator& generator, std::uint32_t epoch,
                  const std::vector<std::int64_t>& samples, std::uint64_t position);
 
-// --- products (autograd/ops/matmul.cpp, linear.cpp, attention.cpp) ---
+// --- products (autograd/ops/matmul.cpp, linear.cpp, linear_gelu.cpp, attention.cpp) ---
 
 Variable matmul(const Variable& a, const Variable& b);  ///< da = g b^T, db = a^T g
 /// x W^T + b + residual; dx = g W, dW = sum over samples of g^T x, db = sum over samples of g.
@@ -107,6 +107,11 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias 
                 const Variable& residual = {});
 Variable linear_composed(const Variable& x, const Variable& weight, const Variable& bias = {},
                          const Variable& residual = {});
+/// gelu(x W^T + b); the gradients of linear, given g gelu'(x W^T + b).
+Variable linear_gelu(const Variable& x, const Variable& weight, const Variable& bias,
+                     GeluForm form);
+Variable linear_gelu_composed(const Variable& x, const Variable& weight, const Variable& bias,
+                              GeluForm form);
 /// softmax(scale q k^T) v per head, with a key's group shared by several query heads.
 Variable attention(const Variable& q, const Variable& k, const Variable& v,
                    const ops::AttentionOptions& options);

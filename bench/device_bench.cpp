@@ -13,6 +13,7 @@
 #include "tensor/ops/gelu.h"
 #include "tensor/ops/layer_norm.h"
 #include "tensor/ops/linear.h"
+#include "tensor/ops/linear_gelu.h"
 #include "tensor/ops/rms_norm.h"
 #include "tensor/ops/rope.h"
 #include "tensor/ops/silu.h"
@@ -117,6 +118,20 @@ void add_elements(const StepSizes& s) {
                    const Tensor x = p.activation(vision, 1);
                    return [=] { return Tensors{ops::gelu(x)}; };
                  }});
+  for (const GeluForm form : {GeluForm::erf, GeluForm::tanh}) {
+    const Shape x{s.batch, s.patches(), s.channels};
+    const auto products = static_cast<double>(s.batch * s.patches() * s.channels);
+    add_on_device({std::string("linear_gelu/forward_") + (form == GeluForm::erf ? "erf" : "tanh") +
+                       "/vit_fc1",
+                   shape_text({x[0] * x[1], s.vision_hidden, s.channels}),
+                   2 * products * static_cast<double>(s.vision_hidden), 0, [=](const Place& p) {
+                     const Tensor rows_of_x = p.activation(x, 1);
+                     const Tensor weight = p.parameter({s.vision_hidden, s.channels}, 2);
+                     const Tensor bias = p.parameter({s.vision_hidden}, 3);
+                     return
+                         [=] { return Tensors{ops::linear_gelu(rows_of_x, weight, bias, form).y}; };
+                   }});
+  }
   add_on_device({"silu_gate/forward/decoder_hidden", shape_text({text[0] * text[1], text[2]}), 0,
                  bytes(text.numel(), 3), [=](const Place& p) {
                    const Tensor gate = p.activation(text, 1), up = p.activation(text, 2);

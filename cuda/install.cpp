@@ -16,6 +16,7 @@
 #include "tensor/ops/global_norm.h"
 #include "tensor/ops/layer_norm.h"
 #include "tensor/ops/linear.h"
+#include "tensor/ops/linear_gelu.h"
 #include "tensor/ops/matmul.h"
 #include "tensor/ops/optimizer_step.h"
 #include "tensor/ops/reduce.h"
@@ -63,6 +64,7 @@ bool install_all() {
   kernel::linear.install(DeviceType::cuda, cuda::linear);
   kernel::linear_backward_weight.install(DeviceType::cuda, cuda::linear_backward_weight);
   kernel::linear_backward_bias.install(DeviceType::cuda, cuda::linear_backward_bias);
+  kernel::linear_gelu.install(DeviceType::cuda, cuda::linear_gelu);
   kernel::matmul.install(DeviceType::cuda, cuda::matmul);
   kernel::adamw_step.install(DeviceType::cuda, cuda::adamw_step);
   kernel::sgd_step.install(DeviceType::cuda, cuda::sgd_step);

@@ -16,6 +16,11 @@ Variable Linear::operator()(const Variable& x, const Variable& residual) const {
   return residual.defined() ? y + residual : y;
 }
 
+Variable Linear::then_gelu(const Variable& x, GeluForm form) const {
+  if (low_rank_) return gelu((*this)(x), form);
+  return linear_gelu(x, weight_, bias_, form);
+}
+
 void Linear::add_low_rank(std::int64_t rank, double alpha) {
   check<ValueError>(rank >= 1 && rank <= std::min(inputs(), outputs()),
                     "linear: expected a rank in [1, ", std::min(inputs(), outputs()), "], got ",

@@ -5,6 +5,7 @@
 
 #include "autograd/variable.h"
 #include "nn/parameter.h"
+#include "tensor/ops/gelu.h"
 
 namespace chainline::nn {
 
@@ -26,6 +27,8 @@ class Linear {
   Linear(std::int64_t inputs, std::int64_t outputs, bool bias, DType dtype = DType::f32);
 
   Variable operator()(const Variable& x, const Variable& residual = {}) const;
+  /// gelu(y)
+  Variable then_gelu(const Variable& x, GeluForm form) const;
 
   /// Freezes the weight and bias and adds a trainable product of rank `rank`; B starts at zero, so
   /// the function is unchanged until the first step. A is drawn by init_weights.

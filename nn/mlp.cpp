@@ -8,7 +8,7 @@ Mlp::Mlp(std::int64_t inputs, std::int64_t hidden, std::int64_t outputs, GeluFor
     : fc1_(inputs, hidden, true, dtype), fc2_(hidden, outputs, true, dtype), form_(form) {}
 
 Variable Mlp::operator()(const Variable& x, const Variable& residual) const {
-  return fc2_(gelu(fc1_(x), form_), residual);
+  return fc2_(fc1_.then_gelu(x, form_), residual);
 }
 
 void Mlp::visit(ParameterVisitor& v) {

@@ -1,7 +1,5 @@
 #include "nn/projector.h"
 
-#include "autograd/ops.h"
-
 namespace chainline::nn {
 
 Projector::Projector(std::int64_t image_channels, std::int64_t text_channels, DType dtype)
@@ -9,7 +7,7 @@ Projector::Projector(std::int64_t image_channels, std::int64_t text_channels, DT
       linear2_(text_channels, text_channels, true, dtype) {}
 
 Variable Projector::operator()(const Variable& x) const {
-  return linear2_(gelu(linear1_(x), GeluForm::erf));
+  return linear2_(linear1_.then_gelu(x, GeluForm::erf));
 }
 
 void Projector::visit(ParameterVisitor& v) {

@@ -22,7 +22,7 @@ VisionBlock::VisionBlock(const VisionConfig& c, DType dtype)
     : norm1_(c.hidden_size, c.layer_norm_eps, dtype),
       norm2_(c.hidden_size, c.layer_norm_eps, dtype),
       attention_(attention_config(c), dtype),
-      mlp_(c.hidden_size, c.intermediate_size, c.hidden_size, GeluForm::erf, dtype) {}
+      mlp_(c.hidden_size, c.intermediate_size, c.hidden_size, c.hidden_act, dtype) {}
 
 Variable VisionBlock::operator()(const Variable& x) const {
   const Variable h = attention_(norm1_(x), Tensor(), x);

@@ -21,6 +21,7 @@ struct VisionConfig {
   std::int64_t num_attention_heads = 4;
   std::int64_t num_hidden_layers = 4;
   double layer_norm_eps = 1e-5;
+  GeluForm hidden_act = GeluForm::erf;
   bool class_token = false;
 
   std::int64_t patches() const { return (image_size / patch_size) * (image_size / patch_size); }

@@ -5,6 +5,7 @@
 
 #include "autograd/engine.h"
 #include "autograd/ops.h"
+#include "autograd/ops/gradients.h"
 
 namespace chainline {
 namespace {
@@ -45,18 +46,25 @@ Variables backward_composed(const Variables& inputs, const Node& attributes) {
   return {inputs[0] * derivative(inputs[1], static_cast<const GeluBackwardRule&>(attributes).form)};
 }
 
+}  // namespace
+
+Variable gelu_gradient(const Variable& g, const Variable& x, GeluForm form) {
+  const auto fill = [&](GeluBackwardRule& rule) {
+    rule.form = form;
+    rule.save("grad_y", g);
+    rule.save("x", x);
+  };
+  return record<GeluBackwardRule>({g, x}, {ops::gelu_backward(g.value(), x.value(), form)},
+                                  fill)[0];
+}
+
+namespace {
+
 struct GeluRule final : Node {
   GeluForm form{};
   std::string_view name() const override { return "gelu"; }
   Variables backward(const Variables& g, const Needs&) const override {
-    const Variable x = saved<1>()[0];
-    const auto fill = [&](GeluBackwardRule& rule) {
-      rule.form = form;
-      rule.save("grad_y", g[0]);
-      rule.save("x", x);
-    };
-    return record<GeluBackwardRule>({g[0], x}, {ops::gelu_backward(g[0].value(), x.value(), form)},
-                                    fill);
+    return {gelu_gradient(g[0], saved<1>()[0], form)};
   }
 };
 

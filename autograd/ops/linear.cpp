@@ -2,6 +2,7 @@
 
 #include "autograd/engine.h"
 #include "autograd/ops.h"
+#include "autograd/ops/gradients.h"
 
 namespace chainline {
 namespace {
@@ -29,6 +30,15 @@ struct WeightGradientRule final : Node {
   }
 };
 
+struct BiasGradientRule final : Node {
+  std::string_view name() const override { return "linear_backward_bias"; }
+  Variables backward(const Variables& g, const Needs&) const override {
+    return {broadcast_to(g[0], inputs()[0].shape)};
+  }
+};
+
+}  // namespace
+
 Variable weight_gradient(const Variable& g, const Variable& x, const SampleSum& sum) {
   const auto fill = [&](WeightGradientRule& rule) {
     rule.save("grad_y", g);
@@ -38,19 +48,11 @@ Variable weight_gradient(const Variable& g, const Variable& x, const SampleSum& 
       {g, x}, {ops::linear_backward_weight(g.value(), x.value(), sum)}, fill)[0];
 }
 
-struct BiasGradientRule final : Node {
-  std::string_view name() const override { return "linear_backward_bias"; }
-  Variables backward(const Variables& g, const Needs&) const override {
-    return {broadcast_to(g[0], inputs()[0].shape)};
-  }
-};
-
 Variable bias_gradient(const Variable& g, const SampleSum& sum) {
   return record<BiasGradientRule>({g}, {ops::linear_backward_bias(g.value(), sum)},
                                   [](BiasGradientRule&) {})[0];
 }
 
-/// dx = g W
 Variable input_gradient(const Variable& g, const Variable& weight, const Shape& x) {
   // With a weight of another dtype only linear multiplies.
   if (g.dtype() == DType::bf16) return linear(g, transpose(weight, 0, 1));
@@ -59,6 +61,8 @@ Variable input_gradient(const Variable& g, const Variable& weight, const Shape& 
   const Shape rows{N == 0 ? 0 : g.value().numel() / N, N};
   return reshape(matmul(reshape(g, rows), weight), x);
 }
+
+namespace {
 
 struct LinearRule final : Node {
   bool biased = false, has_residual = false;  // which of the inputs after the weight there are

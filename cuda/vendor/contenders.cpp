@@ -7,6 +7,8 @@
 #include "cuda/vendor/cudnn.h"
 #endif
 
+#include "tensor/error.h"
+
 namespace chainline::cuda::vendor {
 
 std::vector<std::string> libraries() {
@@ -26,6 +28,23 @@ std::vector<const ProductContender*> products() {
   for (const ProductContender& c : cublaslt) all.push_back(&c);
 #endif
   return all;
+}
+
+bool can_end_with_gelu([[maybe_unused]] const FastProduct& p, [[maybe_unused]] bf16* before) {
+#if CHAINLINE_HAS_CUBLASLT
+  return cublaslt_can(FastGeluProduct{p, before});
+#else
+  return false;
+#endif
+}
+
+void run_ending_with_gelu([[maybe_unused]] const FastProduct& p, [[maybe_unused]] bf16* before,
+                          [[maybe_unused]] Stream stream) {
+#if CHAINLINE_HAS_CUBLASLT
+  cublaslt_run(FastGeluProduct{p, before}, stream);
+#else
+  throw DeviceError("linear_gelu: expected cuBLASLt, got a build without it");
+#endif
 }
 
 std::vector<const AttentionContender*> attentions() {

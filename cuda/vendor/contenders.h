@@ -17,4 +17,9 @@ std::vector<std::string> libraries();
 std::vector<const ProductContender*> products();
 std::vector<const AttentionContender*> attentions();
 
+/// Whether cuBLASLt can compute before = A B + bias and C = gelu(before), in the tanh form, at once.
+bool can_end_with_gelu(const FastProduct& p, bf16* before);
+/// Errors   DeviceError where it can't
+void run_ending_with_gelu(const FastProduct& p, bf16* before, Stream stream);
+
 }  // namespace chainline::cuda::vendor

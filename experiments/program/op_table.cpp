@@ -20,6 +20,7 @@
 #include "tensor/ops/global_norm.h"
 #include "tensor/ops/layer_norm.h"
 #include "tensor/ops/linear.h"
+#include "tensor/ops/linear_gelu.h"
 #include "tensor/ops/matmul.h"
 #include "tensor/ops/optimizer_step.h"
 #include "tensor/ops/reduce.h"
@@ -157,6 +158,8 @@ std::vector<OpRow> op_table() {
         "LayerNorm.GivesTheSameBitsForAnyNumberOfThreads");
   t.add("ops/linear.h", {linear, linear_backward_weight, linear_backward_bias, matmul}, {"linear"},
         "Linear.IsMatmulPlusBiasPlusResidualBitForBit");
+  t.add("ops/linear_gelu.h", {linear_gelu}, {"linear_gelu"},
+        "LinearGelu.IsLinearThenGeluBitForBit");
   t.add("ops/matmul.h", {matmul}, {"matmul"}, "Matmul.IsAChainOfFmaBitForBit");
   t.add("ops/optimizer_step.h", {adamw_step}, {"adamw_step", "adamw_factors"},
         "AdamW.GivesTheSameBitsForAnyNumberOfThreads");
@@ -192,7 +195,7 @@ std::vector<OpRow> op_table() {
   t.set_fast("rounded once", {"cross_entropy", "cross_entropy_with_gradient", "dropout", "gelu"});
   t.set_fast("rounded once", {"layer_norm", "rms_norm", "rope", "silu", "silu_gate"});
   t.set_fast("rounded once", {"scatter_rows_add"});
-  t.set_fast("repeatable", {"attention", "linear"});
+  t.set_fast("repeatable", {"attention", "linear", "linear_gelu"});
   return std::move(t).rows();
 }
 

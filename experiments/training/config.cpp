@@ -33,7 +33,7 @@ void list_fields(Fields& f, TrainingConfig& c) {
 template <class Fields>
 void list_fields(Fields& f, nn::VisionConfig& c) {
   f.fixed("model_type", "clip_vision_model");
-  f.fixed("hidden_act", "gelu");
+  f.choice("hidden_act", c.hidden_act, {"gelu", "gelu_pytorch_tanh"});
   f("image_size", c.image_size);
   f("patch_size", c.patch_size);
   f("num_channels", c.num_channels);

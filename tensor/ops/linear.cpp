@@ -2,8 +2,8 @@
 
 #include "tensor/column_sum.h"
 #include "tensor/gemm.h"
+#include "tensor/ops/linear_operands.h"
 #include "tensor/ops/matmul.h"
-#include "tensor/ops/operand.h"
 #include "tensor/parallel.h"
 
 namespace chainline::cpu::CHAINLINE_ISA {
@@ -78,14 +78,7 @@ void check_rows(const Tensor& t, std::string_view op, std::string_view argument)
 }  // namespace
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& residual) {
-  check_rows(x, "linear", "x");
-  const std::int64_t K = x.shape()[-1];
-  check<ShapeError>(weight.rank() == 2 && weight.shape()[1] == K, "linear: weight: expected (N, ",
-                    K, "), got ", weight.shape());
-  const std::int64_t N = weight.shape()[0];
-  check_parameter(weight, {N, K}, x, "linear", "weight");
-  const Shape shape = x.shape().with(-1, N);
-  if (bias.defined()) check_parameter(bias, {N}, x, "linear", "bias");
+  const Shape shape = check_linear(x, weight, bias, "linear");
   if (residual.defined()) check_operand(residual, shape, x, "linear", "residual");
   Tensor y = Tensor::empty(shape, x.dtype(), x.device());
   kernel::linear(x.device(), x.contiguous(), weight, bias.defined() ? bias.contiguous() : bias,
