@@ -38,9 +38,12 @@ TEST(MllmConfigJson, MissesNoNumberAndKnowsEveryKey) {
   EXPECT_NE(sentence(json).find("unknown key \"rope_thera\""), std::string::npos);
   EXPECT_NE(sentence(json).find("did you mean \"rope_theta\"?"), std::string::npos);
   json = good;
-  json["vision_config"]["hidden_act"] = "quick_gelu";  // CLIP's; this model has the exact GELU
+  json["vision_config"]["hidden_act"] = "quick_gelu";  // CLIP's, which no op here is
   EXPECT_EQ(sentence(json),
-            "config.json: vision_config: hidden_act: expected \"gelu\", got \"quick_gelu\"");
+            "config.json: vision_config: hidden_act: expected one of gelu, gelu_pytorch_tanh, got "
+            "\"quick_gelu\"");
+  json["vision_config"]["hidden_act"] = "gelu_pytorch_tanh";
+  EXPECT_EQ(mllm_config_from(json, "config.json", Keys::all).vision.hidden_act, GeluForm::tanh);
   json = good;
   json["vision_config"]["patch_size"] = 5;
   EXPECT_EQ(
