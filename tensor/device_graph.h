@@ -20,6 +20,8 @@ namespace chainline {
 ///   - a tensor that work() makes holds its result after each replay, until the next one, of any
 ///     graph of the device: its memory is set aside for the graphs while there are any;
 ///   - whatever work() reads and did not make must outlive the graph;
+///   - the host does not overwrite integers that work() writes to: it would take them for known
+///     (Tensor::on_host) when a replay has changed them;
 ///   - work() can't wait for the device or read from it.
 ///
 /// Errors   DeviceError for a device that can't record, for graphs inside of graphs, and for work

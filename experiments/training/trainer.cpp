@@ -66,46 +66,47 @@ Trainer::Trainer(nn::Mllm& model, const Samples& samples, const TrainingConfig& 
 
 Trainer::~Trainer() { model_.set_activations(DType::f32); }
 
-std::unique_ptr<BatchLoader> Trainer::make_loader() const {
+std::unique_ptr<BatchLoader> Trainer::make_loader(std::int64_t step) const {
   const std::int64_t batch = config_.batch, part = std::min(config_.micro_batch, batch);
-  const std::int64_t parts = (batch + part - 1) / part;  // of a step
+  const std::int64_t parts = parts_of_step();
   auto choose = [order = order_, batch, part, parts](std::int64_t number) mutable {
     const std::vector<std::int64_t> all = order.at(number / parts);
     const std::int64_t begin = number % parts * part;
     return std::vector<std::int64_t>(all.begin() + begin,
                                      all.begin() + std::min(batch, begin + part));
   };
-  return std::make_unique<BatchLoader>(samples_, model_.config().pad_token_id, steps_ * parts,
+  return std::make_unique<BatchLoader>(samples_, model_.config().pad_token_id, step * parts,
                                        config_.steps * parts, std::move(choose));
 }
 
-StepRecord Trainer::next_record() {
+StepRecord Trainer::record_of(std::int64_t step) {
   StepRecord record;
-  const std::vector<std::int64_t> batch = order_.at(steps_);
-  record.learning_rate = schedule_.rate(steps_);
+  const std::vector<std::int64_t> batch = order_.at(step);
+  record.learning_rate = schedule_.rate(step);
   record.samples = static_cast<std::int64_t>(batch.size());
   for (const std::int64_t s : batch) record.tokens += samples_.labelled(s);
   return record;
 }
 
-LossInputs Trainer::next_part(StepRecord& record) {
+LossInputs Trainer::next_part(std::int64_t step, StepRecord& record) {
   using Clock = std::chrono::steady_clock;
-  if (!loader_) loader_ = make_loader();
+  if (!loader_) loader_ = make_loader(step);
   const Clock::time_point asked = Clock::now();
   SampleBatch samples = loader_->next();
   record.waited += std::chrono::duration<double>(Clock::now() - asked).count();
-  // Fewer shapes are fewer graphs (RecordedSteps).
+  // Fewer shapes are fewer graphs (RecordedSteps). Without graphs too: the kernels of the fast class
+  // are chosen by shape, and whether steps are recorded must not show.
   constexpr std::int64_t kColumns = 8;
-  if (model_.device() != kCpu && config_.graph) {
+  if (model_.device() != kCpu) {
     samples.text = widened(samples.text, kColumns, model_.config().pad_token_id);
   }
   const BatchTensors part(samples, kCpu);
   return loss_inputs(model_, part, config_.normalization, record.tokens, record.samples);
 }
 
-Trainer::Prepared Trainer::prepare() {
-  Prepared p{{}, next_record()};
-  for (std::int64_t i = 0; i < parts_of_step(); ++i) p.parts.push_back(next_part(p.record));
+Trainer::Prepared Trainer::prepare(std::int64_t step) {
+  Prepared p{{}, record_of(step)};
+  for (std::int64_t i = 0; i < parts_of_step(); ++i) p.parts.push_back(next_part(step, p.record));
   return p;
 }
 
@@ -133,7 +134,7 @@ StepOutputs Trainer::compute(const RecordedSteps::Part& part) {
 }
 
 StepOutputs Trainer::compute_on_cpu(StepRecord& record) {
-  return compute([&](std::size_t) { return next_part(record); });
+  return compute([&](std::size_t) { return next_part(steps_, record); });
 }
 
 /// Asks the device for the step, and prepares the next one's samples while it works.
@@ -141,14 +142,12 @@ StepOutputs Trainer::compute_on_device(Prepared& now) {
   const auto all = [&](const RecordedSteps::Part& part) { return compute(part); };
   const StepOutputs out = recorded_.run(now.parts, model_.device(), config_.graph, all);
   if (steps_ + 1 < config_.steps) {
-    ++steps_;
     // What goes wrong here goes wrong again when the samples are needed.
     try {
-      next_ = prepare();
+      next_ = prepare(steps_ + 1);
     } catch (const std::exception&) {
       loader_.reset();
     }
-    --steps_;
   }
   return out;
 }
@@ -157,9 +156,9 @@ StepRecord Trainer::step() {
   const bool on_cpu = model_.device() == kCpu;
   Prepared now;
   if (on_cpu) {
-    now.record = next_record();
+    now.record = record_of(steps_);
   } else {
-    now = next_ ? std::move(*next_) : prepare();
+    now = next_ ? std::move(*next_) : prepare(steps_);
     next_.reset();
   }
   StepRecord& record = now.record;

@@ -101,12 +101,12 @@ class Trainer {
 
   /// How many micro-batches a step has.
   std::int64_t parts_of_step() const {
-    return (config_.batch + config_.micro_batch - 1) / config_.micro_batch;
+    return (config_.batch - 1) / config_.micro_batch + 1;  // no sum that could overflow
   }
-  std::unique_ptr<BatchLoader> make_loader() const;
-  StepRecord next_record();
-  LossInputs next_part(StepRecord& record);
-  Prepared prepare();
+  std::unique_ptr<BatchLoader> make_loader(std::int64_t step) const;
+  StepRecord record_of(std::int64_t step);
+  LossInputs next_part(std::int64_t step, StepRecord& record);
+  Prepared prepare(std::int64_t step);
   StepOutputs compute(const RecordedSteps::Part& part);
   StepOutputs compute_on_cpu(StepRecord& record);
   StepOutputs compute_on_device(Prepared& now);
