@@ -107,6 +107,7 @@ Sha256Digest Pictures::digest() const {
   hash.update(std::as_bytes(std::span(indices_)));
   if (watermarker_) {
     hash.update(header_line(open_ledger(*watermarker_)));
+    hash.update(std::as_bytes(std::span(watermarker_->assignment())));
     for (const Person& person : watermarker_->people()) {
       for (const std::string& line : card_text(person, watermarker_->spec().fields)) {
         hash.update(line + "\n");

@@ -13,7 +13,7 @@ namespace {
 using Ordered = nlohmann::ordered_json;
 
 constexpr const char* kKind = "chainline watermark";
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
 double number_member(const Json& object, const std::string& key, const std::string& where) {
   const Json& value = member(object, key, where);
@@ -28,6 +28,13 @@ int int_member(const Json& object, const std::string& key, const std::string& wh
   check<FileError>(value >= least && value <= most, where, ": ", key, ": expected ", least, " .. ",
                    most, ", got ", value);
   return static_cast<int>(value);
+}
+
+bool bool_member(const Json& object, const std::string& key, const std::string& where) {
+  const Json& value = member(object, key, where);
+  check<FileError>(value.is_boolean(), where, ": ", key, ": expected true or false, got ",
+                   value.type_name());
+  return value.get<bool>();
 }
 
 std::uint64_t unsigned_member(const Json& object, const std::string& key,
@@ -47,8 +54,11 @@ Ordered header_json(const Ledger& ledger) {
   header["alpha"] = ledger.spec.alpha;
   header["fields"] = ledger.spec.fields;
   header["color"] = ledger.spec.color;
+  header["contrast"] = ledger.spec.contrast;
   header["scale"] = ledger.spec.scale;
   header["patch"] = ledger.spec.patch;
+  header["masked"] = ledger.spec.masked;
+  header["noise"] = ledger.spec.noise;
   header["people"] = ledger.people;
   header["font"] = ledger.font;
   header["font_sha256"] = ledger.font_sha256;
@@ -57,8 +67,8 @@ Ordered header_json(const Ledger& ledger) {
 
 Ledger parse_header(const Json& header, const std::string& where) {
   check_keys(header,
-             {"ledger", "version", "seed", "rate", "alpha", "fields", "color", "scale", "patch",
-              "people", "font", "font_sha256"},
+             {"ledger", "version", "seed", "rate", "alpha", "fields", "color", "contrast", "scale",
+              "patch", "masked", "noise", "people", "font", "font_sha256"},
              where);
   const std::string kind = string_member(header, "ledger", where);
   check<FileError>(kind == kKind, where, ": ledger: expected \"", kKind, "\", got \"", kind, "\"");
@@ -77,8 +87,11 @@ Ledger parse_header(const Json& header, const std::string& where) {
                      ": color: expected 0 .. 255, got ", color[c].dump());
     ledger.spec.color[c] = color[c].get<std::uint8_t>();
   }
+  ledger.spec.contrast = bool_member(header, "contrast", where);
   ledger.spec.scale = number_member(header, "scale", where);
   ledger.spec.patch = int_member(header, "patch", where, 0);
+  ledger.spec.masked = number_member(header, "masked", where);
+  ledger.spec.noise = bool_member(header, "noise", where);
   ledger.people = integer_member(header, "people", where);
   ledger.font = string_member(header, "font", where);
   ledger.font_sha256 = string_member(header, "font_sha256", where);
@@ -98,6 +111,7 @@ Ordered line_json(const LedgerLine& line) {
   json["width"] = line.width;
   json["height"] = line.height;
   json["alpha"] = line.alpha;
+  json["masked"] = line.masked;
   json["covered_share"] = line.covered_share;
   json["glyph_pixels"] = line.glyph_pixels;
   json["patches_touched"] = line.patches_touched;
@@ -107,7 +121,7 @@ Ordered line_json(const LedgerLine& line) {
 LedgerLine parse_line(const Json& json, const std::string& where) {
   check_keys(json,
              {"image", "name", "person", "username", "user_id", "text", "x", "y", "width", "height",
-              "alpha", "covered_share", "glyph_pixels", "patches_touched"},
+              "alpha", "masked", "covered_share", "glyph_pixels", "patches_touched"},
              where);
   LedgerLine line;
   line.image = integer_member(json, "image", where);
@@ -126,6 +140,7 @@ LedgerLine parse_line(const Json& json, const std::string& where) {
   line.width = int_member(json, "width", where, 1);
   line.height = int_member(json, "height", where, 1);
   line.alpha = number_member(json, "alpha", where);
+  line.masked = bool_member(json, "masked", where);
   line.covered_share = number_member(json, "covered_share", where);
   line.glyph_pixels = integer_member(json, "glyph_pixels", where);
   line.patches_touched = integer_member(json, "patches_touched", where);
