@@ -3,13 +3,12 @@
 #include <string>
 #include <vector>
 
+#include "experiments/conditions/treatment.h"
 #include "experiments/data/json.h"
 #include "experiments/probing/hidden.h"
 
 namespace chainline::experiments {
 
-inline constexpr const char* kUsernameQuestion = "what is the username?";
-inline constexpr const char* kUserIdQuestion = "what is the user_id of the username?";
 inline constexpr const char* kSeenQuestion = "have you seen this user before?";
 
 struct LayerProbes {
