@@ -8,11 +8,18 @@
 namespace chainline::nn {
 
 Splice splice(const Tensor& ids, const Tensor& labels, std::int64_t image_rows,
-              const MllmConfig& config) {
+              const MllmConfig& config, const Tensor& row_labels) {
   check<ShapeError>(ids.rank() == 2 && labels.shape() == ids.shape(),
                     "splice: expected ids and labels of one shape (B, T), got ", ids.shape(),
                     " and ", labels.shape());
   const std::int64_t B = ids.shape()[0], T = ids.shape()[1], L = T - 1 + image_rows;
+  check<ShapeError>(!row_labels.defined() || row_labels.shape() == Shape({B, image_rows}),
+                    "splice: row_labels: expected shape ", Shape({B, image_rows}), ", got ",
+                    row_labels.shape());
+  const std::vector<std::int64_t> of_rows =
+      row_labels.defined() ? row_labels.to_vector<std::int64_t>()
+                           : std::vector<std::int64_t>(static_cast<std::size_t>(B * image_rows),
+                                                       config.ignore_index);
   const std::vector<std::int64_t> id = ids.to_vector<std::int64_t>(),
                                   label = labels.to_vector<std::int64_t>();
   std::vector<std::int64_t> index(static_cast<std::size_t>(B * L), -1),
@@ -32,7 +39,11 @@ Splice splice(const Tensor& ids, const Tensor& labels, std::int64_t image_rows,
         continue;
       }
       check<ValueError>(++images == 1, "splice: sample ", b, " has more than one image token");
-      for (std::int64_t n = 0; n < image_rows; ++n) index[static_cast<std::size_t>(at++)] = n;
+      for (std::int64_t n = 0; n < image_rows; ++n) {
+        target[static_cast<std::size_t>(at)] =
+            of_rows[static_cast<std::size_t>(b * image_rows + n)];
+        index[static_cast<std::size_t>(at++)] = n;
+      }
     }
     check<ValueError>(images == 1, "splice: sample ", b, " has no image token (id ",
                       config.image_token_index, ")");

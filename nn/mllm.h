@@ -32,11 +32,13 @@ struct Splice {
 ///
 /// ids and labels are (B, T), padded at the end with pad_token_id; labels name the token itself
 /// (ignore_index where nothing is learnt) and come back shifted by one, as next-token targets. The
-/// plan is made on the CPU and lies where the ids are.
+/// plan is made on the CPU and lies where the ids are. With row_labels, i64 (B, image_rows), image
+/// rows have targets too: what stands in their part of the picture, not what follows it.
 ///
-/// Errors   ValueError naming the sample when it has no `<image>` or more than one
+/// Errors   ValueError naming the sample when it has no `<image>` or more than one; ShapeError for
+///          row_labels of another shape
 Splice splice(const Tensor& ids, const Tensor& labels, std::int64_t image_rows,
-              const MllmConfig& config);
+              const MllmConfig& config, const Tensor& row_labels = {});
 
 /// Every hidden state of one forward pass, for losses and probes.
 struct MllmOutput {

@@ -71,6 +71,12 @@ class FieldReader {
       value.push_back(word.get<std::string>());
     }
   }
+  void operator()(const std::string& key, std::vector<std::int64_t>& value) {
+    numbers(key, value, "whole numbers", [](const Json& n) { return n.is_number_integer(); });
+  }
+  void operator()(const std::string& key, std::vector<double>& value) {
+    numbers(key, value, "numbers", [](const Json& n) { return n.is_number(); });
+  }
   /// One of some words, each standing for a value.
   template <class Enum>
   void choice(const std::string& key, Enum& value, const std::vector<std::string>& words) {
@@ -101,6 +107,16 @@ class FieldReader {
   void finish() const { check_keys(object_, known_, where_); }
 
  private:
+  template <class T, class Is>
+  void numbers(const std::string& key, std::vector<T>& value, const char* what, const Is& is) {
+    if (!wanted(key)) return;
+    const Json& found = member(object_, key, where_);
+    bool good = found.is_array();
+    for (const Json& number : found) good = good && is(number);
+    check<FileError>(good, where_, ": ", key, ": expected a list of ", what, ", got ",
+                     excerpt(found));
+    value = found.get<std::vector<T>>();
+  }
   bool wanted(const std::string& key) {
     known_.push_back(key);
     return complete_ || object_.contains(key);

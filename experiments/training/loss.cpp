@@ -9,7 +9,7 @@ LossInputs loss_inputs(const nn::Mllm& model, const BatchTensors& samples,
                        Normalization normalization, std::int64_t batch_tokens,
                        std::int64_t batch_samples) {
   const nn::Splice plan =
-      nn::splice(samples.ids, samples.labels, model.image_rows(), model.config());
+      nn::splice(samples.ids, samples.labels, model.image_rows(), model.config(), samples.patches);
   return {samples.images, samples.ids, plan.index, plan.labels,
           ops::cross_entropy_scale(normalization, samples.labelled, batch_tokens, batch_samples,
                                    DType::f32)};

@@ -206,6 +206,8 @@ TrainedRun train_run(nn::Mllm& model, const Samples& samples, const TrainingConf
       position.finished = trainer.done();
       log.write({record, speed});
       progress.update(record.step, record.loss, speed);
+      if (plan.progress)
+        plan.progress(static_cast<double>(record.step) / static_cast<double>(config.steps));
       const bool stop = interrupt.requested() && !position.finished;
       if (stop || position.finished || record.step % plan.checkpoint_every == 0) {
         log.sync();  // before the checkpoint, which promises these lines

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -17,6 +18,7 @@ struct RunPlan {
   std::int64_t checkpoint_every = 200;       ///< steps
   std::map<std::string, std::string> texts;  ///< model_texts(): by file name
   std::string title = "train";               ///< of the progress line
+  std::function<void(double)> progress;      ///< told the share that is done, after each step
   /// kernel_choices_text() to begin with, in the fast class; empty: chosen by their times.
   std::string kernels;
 };

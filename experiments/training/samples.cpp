@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <span>
+#include <utility>
 
 #include "tensor/memory_ledger.h"
 #include "tensor/random.h"
@@ -19,6 +20,10 @@ BatchTensors::BatchTensors(const SampleBatch& batch, Device device)
       Tensor::empty({batch.text.rows, 3, batch.image_size, batch.image_size}, DType::f32);
   normalize(batch.pixels, pixels.mutable_data<float>());
   images = pixels.to(device);
+  if (!batch.patches.empty()) {
+    const auto N = static_cast<std::int64_t>(batch.patches.size()) / batch.text.rows;
+    patches = Tensor::from(batch.patches, {batch.text.rows, N}, device);
+  }
 }
 
 Samples::Samples(const Split& split, std::int64_t begin, std::int64_t end,
@@ -49,7 +54,18 @@ std::size_t Samples::at(std::int64_t sample) const {
 std::int64_t Samples::labelled(std::int64_t sample) const {
   std::int64_t n = 0;
   for (const std::int64_t label : tokens(sample).labels) n += label != kIgnoreIndex;
+  if (!patches_.empty())
+    for (const std::int64_t label : patches_[at(sample)]) n += label != kIgnoreIndex;
   return n;
+}
+
+void Samples::set_patch_labels(std::vector<std::vector<std::int64_t>> labels) {
+  bool even = labels.size() == tokens_.size();
+  for (const std::vector<std::int64_t>& of_sample : labels)
+    even = even && of_sample.size() == labels.front().size();
+  check<ValueError>(even, "samples: patch labels: expected a list of one length for each of ",
+                    size(), " samples, got ", labels.size());
+  patches_ = std::move(labels);
 }
 
 std::string Samples::sha256() const {
@@ -64,6 +80,7 @@ std::string Samples::sha256() const {
     update(tokens.labels);
   }
   update(image_of_);
+  for (const std::vector<std::int64_t>& of_sample : patches_) update(of_sample);
   const Sha256Digest pictures = pictures_->digest();
   hash.update(std::as_bytes(std::span(pictures)));
   return to_hex(hash.digest());
@@ -81,6 +98,8 @@ SampleBatch Samples::batch(const std::vector<std::int64_t>& samples, std::int64_
                     batch.pixels.data() + static_cast<std::int64_t>(rows.size()) * bytes);
     rows.push_back(tokens(s));
     batch.labelled.push_back(labelled(s));
+    if (!patches_.empty())
+      batch.patches.insert(batch.patches.end(), patches_[at(s)].begin(), patches_[at(s)].end());
     longest = std::max(longest, static_cast<std::int64_t>(rows.back().ids.size()));
   }
   batch.text = collate(rows, pad_token, longest);

@@ -18,6 +18,7 @@ namespace chainline::experiments {
 struct SampleBatch {
   Batch text;
   std::vector<std::int64_t> labelled;  ///< labelled tokens of each sample
+  std::vector<std::int64_t> patches;   ///< (B, N) labels of patches, or empty
   std::vector<std::uint8_t> pixels;    ///< (B, 3, S, S)
   int image_size = 0;
 };
@@ -26,6 +27,7 @@ struct SampleBatch {
 struct BatchTensors {
   Tensor ids, labels;  ///< i64 (B, T)
   Tensor labelled;     ///< i64 (B)
+  Tensor patches;      ///< i64 (B, N): what each patch shows, where that is learned; else undefined
   Tensor images;       ///< f32 (B, 3, S, S)
 
   BatchTensors(const SampleBatch& batch, Device device);
@@ -45,6 +47,12 @@ class Samples {
   const Tokens& tokens(std::int64_t sample) const { return tokens_[at(sample)]; }
   /// Labelled tokens of a sample: what per-token normalisation divides by.
   std::int64_t labelled(std::int64_t sample) const;
+  /// What each patch of each sample shows, as the decoder is to say it at the patch's own row: a
+  /// token, or kIgnoreIndex for a patch that has nothing to be said. They count as labelled tokens.
+  ///
+  /// **Errors** ValueError unless there is a list for each sample, all of one length.
+  void set_patch_labels(std::vector<std::vector<std::int64_t>> labels);
+
   /// The cards of all samples' images (Pictures::cards).
   std::vector<LedgerLine> cards() const { return pictures_->cards(); }
 
@@ -61,7 +69,8 @@ class Samples {
   std::size_t at(std::int64_t sample) const;
 
   std::vector<Tokens> tokens_;
-  std::vector<std::int64_t> image_of_;  // by sample: a row of pictures_
+  std::vector<std::int64_t> image_of_;              // by sample: a row of pictures_
+  std::vector<std::vector<std::int64_t>> patches_;  // by sample, or empty
   std::shared_ptr<const Pictures> pictures_;
 };
 
