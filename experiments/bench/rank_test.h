@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "experiments/probing/statistics.h"
+#include "experiments/statistics/statistics.h"
 
 namespace chainline::experiments {
 

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "experiments/data/json.h"
-#include "experiments/probing/statistics.h"
+#include "experiments/statistics/statistics.h"
 #include "tensor/error.h"
 
 namespace chainline::experiments {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "experiments/data/json.h"
-#include "experiments/probing/statistics.h"
+#include "experiments/statistics/statistics.h"
 #include "experiments/training/samples.h"
 #include "experiments/training/trainer.h"
 #include "nn/mllm.h"

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "experiments/probing/logistic.h"
-#include "experiments/probing/statistics.h"
+#include "experiments/statistics/statistics.h"
 
 namespace chainline::experiments {
 

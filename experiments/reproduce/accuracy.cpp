@@ -2,7 +2,7 @@
 
 #include <map>
 
-#include "experiments/probing/statistics.h"
+#include "experiments/statistics/statistics.h"
 #include "tensor/error.h"
 
 namespace chainline::experiments {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "experiments/probing/statistics.h"
+#include "experiments/statistics/statistics.h"
 
 namespace chainline::experiments {
 namespace {

@@ -1,4 +1,4 @@
-#include "experiments/probing/statistics.h"
+#include "experiments/statistics/statistics.h"
 
 #include <cmath>
 
