@@ -32,7 +32,7 @@ Json to_json(const LayerProbes& probes) {
             {"interval", to_json(replica.interval)},
             {"test_items", replica.test_items},
             {"control", to_json(replica.control)},
-            {"selectivity", replica.selectivity}}},
+            {"selectivity", replica.control.selectivity}}},
           {"leave_users_out",
            {{"accuracy", held_out.accuracy},
             {"accuracy_interval", to_json(held_out.accuracy_interval)},

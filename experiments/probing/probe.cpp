@@ -2,28 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <map>
 #include <set>
 
 #include "tensor/error.h"
-#include "tensor/parallel.h"
 #include "tensor/random.h"
 
 namespace chainline::experiments {
 namespace {
-
-/// The users in ascending order of their ids, so that nothing depends on the order of the items.
-struct Users {
-  std::vector<std::size_t> of_item;  // (items) index of the user
-  std::vector<int> labels;           // (users)
-
-  std::vector<int> item_labels(const std::vector<int>& user_labels) const {
-    std::vector<int> result;
-    for (const std::size_t user : of_item) result.push_back(user_labels[user]);
-    return result;
-  }
-};
 
 Users users_of(const ProbeItems& items) {
   const std::size_t n = items.seen.size();
@@ -32,21 +18,7 @@ Users users_of(const ProbeItems& items) {
                     "probe: items: expected equally many features, labels, users and images, got ",
                     items.features.rows, ", ", n, ", ", items.users.size(), ", ",
                     items.images.size());
-  std::map<std::int64_t, int> label_of;
-  for (std::size_t i = 0; i < n; ++i) {
-    const int label = items.seen[i];
-    check<ValueError>(label == 0 || label == 1, "probe: seen: expected 0 or 1, got ", label);
-    check<ValueError>(label_of.emplace(items.users[i], label).first->second == label,
-                      "probe: user ", items.users[i], ": expected one label, got both");
-  }
-  Users users;
-  std::map<std::int64_t, std::size_t> index;
-  for (const auto& user : label_of) {
-    index[user.first] = users.labels.size();
-    users.labels.push_back(user.second);
-  }
-  for (const std::int64_t user : items.users) users.of_item.push_back(index[user]);
-  return users;
+  return Users("probe", items.seen, items.users);
 }
 
 std::vector<int> picked(const std::vector<int>& labels, const std::vector<std::int64_t>& rows) {
@@ -69,47 +41,7 @@ double accuracy_of(const std::vector<double>& scores, const std::vector<int>& la
   return accuracy_of(scores, labels, std::vector<double>(scores.size(), 1.0));
 }
 
-/// Deals the labels anew among the users of each group.
-std::vector<int> relabelled(const std::vector<int>& labels,
-                            const std::vector<std::vector<std::size_t>>& groups,
-                            RandomSequence random) {
-  std::vector<int> result = labels;
-  for (const std::vector<std::size_t>& group : groups) {
-    std::vector<int> dealt;
-    for (const std::size_t user : group) dealt.push_back(labels[user]);
-    random.shuffle(dealt);
-    for (std::size_t i = 0; i < group.size(); ++i) result[group[i]] = dealt[i];
-  }
-  return result;
-}
-
-/// Calls measure(relabelling, labels of the items) for every relabelling, on all threads.
-void for_each_relabelling(
-    const Users& users, const std::vector<std::vector<std::size_t>>& groups,
-    const ProbeOptions& options,
-    const std::function<void(std::size_t, const std::vector<int>&)>& measure) {
-  const Generator generator(options.seed, "probe relabelling");
-  parallel_for(options.relabellings, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t r = begin; r < end; ++r) {
-      const std::vector<int> labels =
-          relabelled(users.labels, groups, generator.sequence(0, static_cast<std::uint32_t>(r)));
-      measure(static_cast<std::size_t>(r), users.item_labels(labels));
-    }
-  });
-}
-
-Control control_of(std::vector<double> values, double observed) {
-  Control control;
-  control.values = std::move(values);
-  if (!control.values.empty()) control.mean = mean(control.values);
-  control.sd = standard_deviation(control.values);
-  control.p_value = permutation_p_value(observed, control.values);
-  return control;
-}
-
 void check_options(const ProbeOptions& options) {
-  check<ValueError>(options.relabellings >= 0 && options.relabellings < std::int64_t{1} << 32,
-                    "probe: relabellings: expected 0 .. 2^32 - 1, got ", options.relabellings);
   check<ValueError>(options.test_share > 0 && options.test_share < 1,
                     "probe: test_share: expected a share of (0, 1), got ", options.test_share);
 }
@@ -272,17 +204,14 @@ ReplicaProbe replica_probe(const ProbeItems& items, const ProbeOptions& options)
   const double right = probe.accuracy * static_cast<double>(probe.test_items);
   probe.interval = wilson_interval(std::llround(right), probe.test_items);
 
-  std::vector<std::size_t> everyone(users.labels.size());
-  for (std::size_t user = 0; user < everyone.size(); ++user) everyone[user] = user;
   std::vector<double> values(static_cast<std::size_t>(options.relabellings));
   std::vector<FitQuality> qualities(values.size());
-  for_each_relabelling(users, {everyone}, options,
+  for_each_relabelling(users, {users.everyone()}, options.seed, options.relabellings,
                        [&](std::size_t r, const std::vector<int>& labels) {
-                         values[r] = accuracy(labels, qualities[r]);
+                         values[r] = accuracy(users.item_labels(labels), qualities[r]);
                        });
   for (const FitQuality& quality : qualities) probe.quality.add(quality);
-  probe.control = control_of(std::move(values), probe.accuracy);
-  probe.selectivity = probe.accuracy - probe.control.mean;
+  probe.control = Control(std::move(values), probe.accuracy);
   return probe;
 }
 
@@ -313,15 +242,16 @@ LeaveUsersOutProbe leave_users_out_probe(const ProbeItems& items, const ProbeOpt
   std::vector<double> accuracies(static_cast<std::size_t>(options.relabellings));
   std::vector<double> aucs(accuracies.size());
   std::vector<FitQuality> qualities(accuracies.size());
-  for_each_relabelling(users, folds.groups(), options,
-                       [&](std::size_t r, const std::vector<int>& labels) {
+  for_each_relabelling(users, folds.groups(), options.seed, options.relabellings,
+                       [&](std::size_t r, const std::vector<int>& user_labels) {
+                         const std::vector<int> labels = users.item_labels(user_labels);
                          const std::vector<double> scores = folds.scores(labels, qualities[r]);
                          accuracies[r] = accuracy_of(scores, labels);
                          aucs[r] = roc_auc(scores, labels);
                        });
   for (const FitQuality& quality : qualities) probe.quality.add(quality);
-  probe.accuracy_control = control_of(std::move(accuracies), probe.accuracy);
-  probe.auc_control = control_of(std::move(aucs), probe.auc);
+  probe.accuracy_control = Control(std::move(accuracies), probe.accuracy);
+  probe.auc_control = Control(std::move(aucs), probe.auc);
   return probe;
 }
 

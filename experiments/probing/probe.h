@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "experiments/probing/logistic.h"
+#include "experiments/probing/relabelling.h"
 #include "experiments/statistics/statistics.h"
 
 namespace chainline::experiments {
@@ -41,15 +42,6 @@ struct FitQuality {
   void add(const FitQuality& other);
 };
 
-/// A figure beside the same figure after giving the users other labels at random. Relabelling r is
-/// a function of seed, users and labels only: it is the same for every layer and model, as
-/// max_statistic_p_values() wants it.
-struct Control {
-  std::vector<double> values;  // by relabelling
-  double mean = 0, sd = 0;
-  double p_value = 1;  // permutation_p_value of the figure
-};
-
 /// The published probe. It cannot tell "this user was seen in training" from "this card is one of
 /// twenty that I can read": every card stands on both sides of the split. Its control task, random
 /// labels for the same users, is solved by reading cards alone; selectivity is what remains.
@@ -58,8 +50,7 @@ struct ReplicaProbe {
   double accuracy = 0;
   Interval interval;  // Wilson 95 %, as if items were independent
   std::int64_t test_items = 0;
-  Control control;         // accuracies
-  double selectivity = 0;  // accuracy - control.mean
+  Control control;  // accuracies
   FitQuality quality;
 };
 

@@ -78,7 +78,7 @@ TEST(Probe, ReadingCardsAloneFoolsTheReplicaButNotLeaveUsersOut) {
   EXPECT_EQ(replica.test_items, 60);
   EXPECT_GT(replica.accuracy, 0.9);
   EXPECT_GT(replica.control.mean, 0.9) << "its control task is as easy";
-  EXPECT_LT(std::abs(replica.selectivity), 0.1);
+  EXPECT_LT(std::abs(replica.control.selectivity), 0.1);
   expect_chance(leave_users_out_probe(world.items, options(20)));
 }
 
@@ -86,7 +86,7 @@ TEST(Probe, FamiliarityIsFoundByBoth) {
   const World world({0.3, 0.5, 0}, 1);
   const ReplicaProbe replica = replica_probe(world.items, options(20));
   EXPECT_GT(replica.accuracy, 0.9);
-  EXPECT_GT(replica.selectivity, 0.1);
+  EXPECT_GT(replica.control.selectivity, 0.1);
   EXPECT_EQ(replica.control.p_value, 1.0 / 21);
   const LeaveUsersOutProbe left_out = leave_users_out_probe(world.items, options(20));
   EXPECT_GT(left_out.accuracy, 0.9);
