@@ -2,135 +2,70 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <map>
 #include <set>
 #include <span>
 
 #include "experiments/data/paths.h"
+#include "experiments/report/figure.h"
 #include "experiments/report/html.h"
 #include "tensor/error.h"
 
 namespace chainline::experiments {
 namespace {
 
-/// Refuses with a sentence that names the figure.
-template <class... Parts>
-void expect(bool holds, const Figure& figure, const Parts&... sentence) {
-  check<ValueError>(holds, "report: ", figure.id, ": ", sentence...);
-}
-
-std::string render_gallery(const Gallery& gallery, const Figure& figure) {
-  expect(!gallery.pictures.empty(), figure, "expected pictures, got none");
-  expect(gallery.magnify >= 1 && gallery.magnify <= 32, figure,
-         "expected a magnification of 1 .. 32", ", got ", gallery.magnify);
-  std::string html =
-      gallery.pairs ? "<div class=\"gallery pairs\">\n" : "<div class=\"gallery\">\n";
-  for (const Picture& picture : gallery.pictures) {
-    const Image& image = picture.image;
-    expect(image.width > 0 && image.height > 0, figure, "expected pixels in picture ",
-           picture.label, ", got ", image.width, " x ", image.height);
-    html += fmt::format("<figure class=\"picture\" style=\"--side:{}px\"><div class=\"frame\">",
-                        image.width * gallery.magnify);
-    html += fmt::format("<img src=\"{}\" width=\"{}\" height=\"{}\" alt=\"{}\">",
-                        png_data_uri(image), image.width * gallery.magnify,
-                        image.height * gallery.magnify, escape_html(picture.label));
-    if (picture.box) {
-      const Box& box = *picture.box;
-      const auto percent = [](int part, int whole) { return 100.0 * part / whole; };
-      html += fmt::format(
-          "<span style=\"left:{:.3f}%;top:{:.3f}%;width:{:.3f}%;height:{:.3f}%\"></span>",
-          percent(box.x, image.width), percent(box.y, image.height),
-          percent(std::min(box.width, image.width - box.x), image.width),
-          percent(std::min(box.height, image.height - box.y), image.height));
-    }
-    html += "</div><figcaption>" + inline_html(picture.label) + "</figcaption></figure>\n";
-  }
-  return html + "</div>\n";
-}
-
-std::string render_table(const Table& table, const Figure& figure) {
-  expect(!table.columns.empty() && !table.rows.empty(), figure, "expected rows, got none");
-  const auto kind = [&](std::size_t column) {
-    return table.columns[column].number ? " class=\"number\"" : "";
+/// All ids of the page: those of sections, of figures and of rows.
+std::set<std::string> checked_ids(const Report& report) {
+  std::set<std::string> ids = {"manifest"};
+  for (std::size_t s = 0; s < report.sections.size(); ++s)
+    ids.insert(fmt::format("section-{}", s + 1));
+  const auto insert = [&](const char* what, const std::string& id) {
+    check<ValueError>(
+        !id.empty() &&
+            id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos,
+        "report: ", what, ": expected lower-case letters, digits and -, got \"", id, "\"");
+    check<ValueError>(ids.insert(id).second, "report: ", what, ": expected a new one, got ", id,
+                      " again");
   };
-  std::string html = "<div class=\"scroll\"><table>\n<thead><tr>";
-  for (std::size_t c = 0; c < table.columns.size(); ++c)
-    html += fmt::format("<th scope=\"col\"{}>{}</th>", kind(c), inline_html(table.columns[c].name));
-  html += "</tr></thead>\n<tbody>\n";
-  for (const std::vector<std::string>& row : table.rows) {
-    expect(row.size() == table.columns.size(), figure, "expected ", table.columns.size(),
-           " cells a row, got ", row.size());
-    html += "<tr>";
-    for (std::size_t c = 0; c < row.size(); ++c)
-      html += c == 0 ? fmt::format("<th scope=\"row\"{}>{}</th>", kind(c), inline_html(row[c]))
-                     : fmt::format("<td{}>{}</td>", kind(c), inline_html(row[c]));
-    html += "</tr>\n";
-  }
-  return html + "</tbody>\n</table></div>\n";
-}
-
-std::string render_body(const Figure& figure) {
-  if (const auto* chart = std::get_if<LineChart>(&figure.body))
-    return draw_chart(*chart, figure.id, figure.title);
-  if (const auto* gallery = std::get_if<Gallery>(&figure.body))
-    return render_gallery(*gallery, figure);
-  return render_table(std::get<Table>(figure.body), figure);
-}
-
-/// A relative address: anything else than letters, digits, - _ . ~ and / becomes %XX.
-std::string link(const std::string& path) {
-  std::string address = path.find(':') == path.npos ? "" : "./";
-  for (const char c : path) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.' || c == '~' || c == '/';
-    address += plain ? std::string(1, c)
-                     : fmt::format("%{:02X}", static_cast<unsigned>(static_cast<unsigned char>(c)));
-  }
-  return address;
-}
-
-/// A command as code. Browsers break lines after hyphens, and half of "--seed" reads like nothing.
-std::string render_command(const std::string& command) {
-  std::string html = "<code>";
-  for (std::size_t begin = 0; begin < command.size();) {
-    const std::size_t end = std::min(command.find(' ', begin), command.size());
-    const std::string word = escape_html(command.substr(begin, end - begin));
-    html += word.starts_with("--") ? "<span>" + word + "</span>" : word;
-    if (end < command.size()) html += ' ';
-    begin = end + 1;
-  }
-  return html + "</code>";
-}
-
-std::string render_figure(const Figure& figure, int number) {
-  expect(!figure.title.empty(), figure, "expected a title, got none");
-  expect(!figure.command.empty(), figure, "expected the command that makes it, got none");
-  expect(figure.record.empty() || figure.record[0] != '/', figure,
-         "expected a relative path to its record, got ", figure.record);
-  const char* kind = std::holds_alternative<Table>(figure.body) ? "Table" : "Figure";
-  std::string html = fmt::format("<figure id=\"{}\">\n<h3>{} {}. {}</h3>\n", figure.id, kind,
-                                 number, inline_html(figure.title));
-  html += render_body(figure);
-  html += "<figcaption>";
-  if (!figure.caption.empty()) html += "<p>" + inline_html(figure.caption) + "</p>";
-  html += "<p class=\"source\">Made by " + render_command(figure.command);
-  if (!figure.record.empty())
-    html +=
-        fmt::format(" from <a href=\"{}\">{}</a>", link(figure.record), escape_html(figure.record));
-  return html + "</p></figcaption>\n</figure>\n";
-}
-
-void check_ids(const Report& report) {
-  std::set<std::string> ids;
   for (const Section& section : report.sections)
     for (const Figure& figure : section.figures) {
-      check<ValueError>(
-          !figure.id.empty() && figure.id.find_first_not_of(
-                                    "abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos,
-          "report: figure id: expected lower-case letters, digits and -, got \"", figure.id, "\"");
-      check<ValueError>(ids.insert(figure.id).second, "report: figure id: expected a new one, got ",
-                        figure.id, " again");
+      insert("figure id", figure.id);
+      if (const auto* table = std::get_if<Table>(&figure.body))
+        for (const std::string& id : table->row_ids)
+          if (!id.empty()) insert("row id", id);
     }
+  return ids;
+}
+
+/// "Figure 3" and "Table 2" by id; tables have numbers of their own.
+std::map<std::string, std::string> names_of(const Report& report) {
+  std::map<std::string, std::string> names;
+  int figures = 0, tables = 0;
+  for (const Section& section : report.sections)
+    for (const Figure& figure : section.figures)
+      names[figure.id] = std::holds_alternative<Table>(figure.body)
+                             ? fmt::format("Table {}", ++tables)
+                             : fmt::format("Figure {}", ++figures);
+  return names;
+}
+
+/// The sections in a line, and below, to be opened, every figure by its title.
+std::string render_contents(const Report& report, const std::map<std::string, std::string>& names) {
+  std::string html = "<nav aria-label=\"Contents\">\n<div class=\"sections\">";
+  for (std::size_t s = 0; s < report.sections.size(); ++s)
+    html += fmt::format("<a href=\"#section-{}\">{}</a>\n", s + 1,
+                        escape_html(report.sections[s].title));
+  if (!report.manifest.empty()) html += "<a href=\"#manifest\">Manifest</a>\n";
+  html += "</div>\n<details>\n<summary>All figures and tables</summary>\n<ol>\n";
+  for (std::size_t s = 0; s < report.sections.size(); ++s) {
+    html += fmt::format("<li><a href=\"#section-{}\">{}</a>\n<ol>\n", s + 1,
+                        inline_html(report.sections[s].title));
+    for (const Figure& figure : report.sections[s].figures)
+      html += fmt::format("<li><a href=\"#{}\">{}</a>. {}</li>\n", figure.id, names.at(figure.id),
+                          inline_html(figure.title));
+    html += "</ol></li>\n";
+  }
+  return html + "</ol>\n</details>\n</nav>\n";
 }
 
 std::string render_facts(const std::vector<Fact>& facts) {
@@ -162,17 +97,12 @@ std::string render_manifest(const Report& report) {
 std::string render_report(const Report& report) {
   check<ValueError>(!report.title.empty(), "report: title: expected one, got none");
   check<ValueError>(!report.sections.empty(), "report: sections: expected at least one, got none");
-  check_ids(report);
+  const std::set<std::string> ids = checked_ids(report);
+  const std::map<std::string, std::string> names = names_of(report);
   std::string html = "<header>\n<h1>" + inline_html(report.title) + "</h1>\n";
   if (!report.summary.empty())
     html += "<p class=\"summary\">" + inline_html(report.summary) + "</p>\n";
-  html += "</header>\n" + render_facts(report.facts) + "<nav aria-label=\"Sections\">";
-  for (std::size_t s = 0; s < report.sections.size(); ++s)
-    html += fmt::format("<a href=\"#section-{}\">{}</a>\n", s + 1,
-                        escape_html(report.sections[s].title));
-  if (!report.manifest.empty()) html += "<a href=\"#manifest\">Manifest</a>";
-  html += "</nav>\n<main>\n";
-  int figures = 0, tables = 0;
+  html += "</header>\n" + render_facts(report.facts) + render_contents(report, names) + "<main>\n";
   for (std::size_t s = 0; s < report.sections.size(); ++s) {
     const Section& section = report.sections[s];
     html += fmt::format("<section id=\"section-{}\">\n<h2>{}</h2>\n", s + 1,
@@ -180,12 +110,19 @@ std::string render_report(const Report& report) {
     for (const std::string& paragraph : section.paragraphs)
       html += "<p>" + inline_html(paragraph) + "</p>\n";
     for (const Figure& figure : section.figures)
-      html +=
-          render_figure(figure, std::holds_alternative<Table>(figure.body) ? ++tables : ++figures);
+      html += render_figure(figure, names.at(figure.id), ids);
     html += "</section>\n";
   }
   html += render_manifest(report) + "</main>\n";
   return html_document(report.title, html);
+}
+
+std::string figure_name(const Report& report, const std::string& id) {
+  const std::map<std::string, std::string> names = names_of(report);
+  const auto found = names.find(id);
+  check<ValueError>(found != names.end(), "report: figure id: expected one of the report, got ",
+                    id);
+  return found->second;
 }
 
 void write_report(const std::filesystem::path& path, const Report& report) {

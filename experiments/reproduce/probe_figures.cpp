@@ -120,7 +120,7 @@ Table auc_table(const std::vector<const Json*>& models) {
 }
 
 Figure figure(std::string id, std::string title, std::string caption, std::string command,
-              std::variant<LineChart, Gallery, Table> body) {
+              FigureBody body) {
   return {std::move(id),      std::move(title), std::move(caption),
           std::move(command), "results.json",   std::move(body)};
 }

@@ -9,8 +9,8 @@
 #include <sstream>
 
 #include "experiments/report/html.h"
-#include "experiments/watermark/watermark.h"
 #include "tensor/error.h"
+#include "tests/experiments/report/sample.h"
 #include "tests/support.h"
 
 namespace chainline::experiments {
@@ -43,22 +43,6 @@ std::string fault_of(const std::string& html) {
   return open.empty() ? "" : "never closed: " + open.back();
 }
 
-Image scene(int number) {
-  Image image = make_image(64, 64, {static_cast<std::uint8_t>(40 + 30 * number), 90, 120});
-  for (int y = 20; y < 50; ++y)
-    for (int x = 12; x < 42; ++x) image.at(x, y)[number % 3] = 230;
-  return image;
-}
-
-Figure figure_of(std::string id, std::string title, std::variant<LineChart, Gallery, Table> body) {
-  Figure figure;
-  figure.id = std::move(id);
-  figure.title = std::move(title);
-  figure.command = "chainline report --sample";
-  figure.body = std::move(body);
-  return figure;
-}
-
 Figure small_chart() {
   LineChart chart;
   chart.x.label = "step";
@@ -75,145 +59,6 @@ Report report_of(Figure figure) {
   Report report;
   report.title = "Sample";
   report.sections = {{"One", {"A paragraph with `code`."}, {std::move(figure)}}};
-  return report;
-}
-
-/// All kinds of figures in the sizes of a real run, with invented numbers that say so.
-Report sample_report() {
-  RandomSequence random = Generator(1, "sample").sequence(0, 0);
-  const auto noise = [&](double size) { return size * (2 * random.uniform() - 1); };
-  Report report;
-  report.title = "Sample report with invented numbers";
-  report.summary =
-      "Every number on this page is made up by a test to show what a report looks like: a compact "
-      "MLLM is fine-tuned on images of which 0 %, 50 % or 100 % carry an invented person's card; "
-      "gradients are compared with and without the card, and every layer is probed for the person.";
-  report.facts = {
-      {"Task accuracy, rate 50 %", "81.4 %", "question-only rule: 58.2 %"},
-      {"Leave-users-out AUC, best layer", "0.54", "95 % interval 0.49 to 0.59; chance 0.5"},
-      {"Gradient cosine, last layer", "0.982", "batch of 64, same weights"},
-      {"Run time", "6 min 12 s", "2 cores, no GPU"}};
-  LineChart loss;
-  loss.x.label = "step";
-  loss.y.label = "loss (nats per answer token)";
-  loss.y.low = 0;
-  const std::vector<std::string> rates = {"clean", "rate 50 %", "rate 100 %"};
-  for (std::size_t r = 0; r < rates.size(); ++r) {
-    Series series;
-    series.name = rates[r];
-    series.smooth = 20;
-    for (int step = 0; step < 1200; ++step) {
-      series.x.push_back(step);
-      series.y.push_back(0.4 + 0.05 * static_cast<double>(r) + 2.3 * std::exp(-step / 180.0) +
-                         noise(0.08));
-    }
-    loss.series.push_back(series);
-  }
-  LineChart cosine;
-  cosine.x.label = "layer";
-  cosine.y.label = "cosine of clean and watermarked gradient";
-  cosine.x.names = {"patch", "v.0", "v.1", "v.2", "v.3", "proj", "d.0",
-                    "d.1",   "d.2", "d.3", "d.4", "d.5", "head"};
-  for (const int batch : {1, 16, 64}) {
-    Series series;
-    series.name = "batch " + std::to_string(batch);
-    for (std::size_t i = 0; i < cosine.x.names.size(); ++i) {
-      series.x.push_back(static_cast<double>(i));
-      series.y.push_back(1 - (0.3 - 0.02 * static_cast<double>(i)) / std::sqrt(batch) +
-                         noise(0.01));
-      series.low.push_back(series.y.back() - 0.1 / std::sqrt(batch));
-      series.high.push_back(std::min(1.0, series.y.back() + 0.1 / std::sqrt(batch)));
-    }
-    cosine.series.push_back(series);
-  }
-  cosine.references = {{1, "identical gradients"}};
-  LineChart probe;
-  probe.x = cosine.x;
-  probe.y.label = "accuracy";
-  probe.y.percent = true;
-  probe.y.high = 1;
-  const std::vector<std::string> kinds = {"replica (confounded)", "leave users out",
-                                          "shuffled labels"};
-  for (std::size_t k = 0; k < kinds.size(); ++k) {
-    Series series;
-    series.name = kinds[k];
-    series.dashed = k == 2;
-    for (std::size_t i = 0; i < probe.x.names.size(); ++i) {
-      const double rise = k == 0 ? 0.03 * static_cast<double>(i) : 0.002 * static_cast<double>(i);
-      series.x.push_back(static_cast<double>(i));
-      series.y.push_back(0.5 + rise + noise(0.02));
-      series.low.push_back(series.y.back() - 0.045);
-      series.high.push_back(series.y.back() + 0.045);
-    }
-    probe.series.push_back(series);
-  }
-  probe.references = {{0.5, "chance 50 %"}};
-  WatermarkSpec spec;
-  spec.rate = 1;
-  const Watermarker marker(spec, make_people(20, 1));
-  Gallery gallery;
-  gallery.magnify = 3;
-  gallery.pairs = true;
-  for (int i = 0; i < 2; ++i) {
-    const Twin twin = marker.twin(scene(i), i, "scene");
-    const std::string name = "image " + std::to_string(i);
-    gallery.pictures.push_back({twin.clean, name + ", clean", std::nullopt});
-    gallery.pictures.push_back({twin.marked,
-                                name + " with the card of `" + twin.line.username + "`",
-                                Box{twin.line.x, twin.line.y, twin.line.width, twin.line.height}});
-  }
-  Table table;
-  table.columns = {{"Rate"},
-                   {"Accuracy", true},
-                   {"95 % interval", true},
-                   {"Question-only rule", true},
-                   {"Lift", true}};
-  table.rows = {{"0 %", "82.1 %", "79.6 to 84.4", "58.2 %", "+23.9"},
-                {"50 %", "81.4 %", "78.9 to 83.7", "58.2 %", "+23.2"},
-                {"100 %", "80.8 %", "78.2 to 83.1", "58.2 %", "+22.6"}};
-  Figure samples = figure_of("samples", "The same images without and with a card", gallery);
-  samples.caption =
-      "Built-in 5x7 font, white, alpha 0.5, uniform position; the dashed box is the ledger's. The "
-      "people cannot exist: every id fails its check digit, every date lies in the years 2900 to "
-      "2999.";
-  samples.record = "ledger.jsonl";
-  Figure curves = figure_of("loss", "Training loss, one run a rate", loss);
-  curves.caption =
-      "Mean over the answer tokens of each batch of 32. The runs share weights, order "
-      "and every random number.";
-  curves.command = "chainline train --data shapes --rate 0.5 --seed 1 --out runs/r50";
-  curves.record = "runs/r50/log.jsonl";
-  Figure accuracy = figure_of("accuracy", "Accuracy on the test split", table);
-  accuracy.caption = "1,000 questions; the question-only rule answers without looking.";
-  accuracy.record = "accuracy.json";
-  Figure gradients =
-      figure_of("gradients", "Watermarks turn the gradient less in large batches", cosine);
-  gradients.caption = "Same weights, same batch, with and without cards; whiskers span 20 batches.";
-  gradients.command = "chainline gradients --run runs/r0 --batch 1,16,64";
-  gradients.record = "gradients.jsonl";
-  Figure probes = figure_of("probes", "IN against OUT people, a probe on every layer", probe);
-  probes.caption =
-      "Logistic regression on the last token; 95 % bootstrap intervals over people. The "
-      "replica splits images at random, so a card stands on both sides.";
-  probes.command = "chainline probe --run runs/r50 --folds 8";
-  probes.record = "probe.jsonl";
-  report.sections = {
-      {"What the model sees",
-       {"One image in two carries a card with a person's name and id. No question is about it."},
-       {samples}},
-      {"Does the task survive?", {}, {curves, accuracy}},
-      {"Gradients",
-       {"The cosine of two gradients is 1 when the card changes nothing."},
-       {gradients}},
-      {"Probes",
-       {"A probe that beats its shuffled control on people it has never met has found "
-        "familiarity."},
-       {probes}}};
-  report.manifest = {{"command", "chainline reproduce --seed 1"},
-                     {"version", "0.1.0"},
-                     {"data", "shapes:seed=1,train=4000,test=1000,questions=4"},
-                     {"data sha256", std::string(64, '0') + " (invented)"},
-                     {"machine", "2 cores, 24 GiB"}};
   return report;
 }
 
