@@ -22,7 +22,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kPoll{20}, kRedraw{200};
-constexpr std::chrono::seconds kAskAgain{1};  // whether another process is done with a job
+constexpr std::chrono::milliseconds kAskAgain{200};  // whether another process is done with a job
 constexpr std::size_t kLinesShown = 5;
 
 double seconds_since(Clock::time_point start) {
@@ -41,6 +41,8 @@ std::string how_it_ended(const ProcessEnd& end) {
   if (end.signal == SIGKILL) return "killed (signal 9), as a system does that runs out of memory";
   return fmt::format("ended by signal {} ({})", end.signal, strsignal(end.signal));
 }
+
+std::string jobs_text(std::size_t n) { return fmt::format("{} {}", n, n == 1 ? "job" : "jobs"); }
 
 /// The sentence of a program's error, without the program's name.
 std::string sentence_of(const std::string& line) {
@@ -93,8 +95,8 @@ class PlanRunner {
     line_.clear();
     if (failure_) throw *failure_;
     if (!all_done()) {
-      throw Interrupted(fmt::format("{}: stopped with {} of {} jobs done; {}", options_.title,
-                                    progress().done, plan_.size(), options_.again));
+      throw Interrupted(fmt::format("{}: stopped with {} of {} done; {}", options_.title,
+                                    progress().done, jobs_text(plan_.size()), options_.again));
     }
     return outcome_;
   }
