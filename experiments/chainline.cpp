@@ -7,6 +7,7 @@
 #include <new>
 
 #include "experiments/data/json.h"
+#include "experiments/plan/run_plan.h"
 #include "experiments/program/arguments.h"
 #include "experiments/program/commands.h"
 #include "experiments/training/interrupt.h"
@@ -103,6 +104,8 @@ int main(int argc, char** argv) {
     return fail(kUsage, usage_sentence(program, e).c_str());
   } catch (const experiments::Interrupted& e) {
     return fail(kInterrupted, e.what());
+  } catch (const experiments::JobFailed& e) {
+    return fail(e.exit_code(), e.what());
   } catch (const DeviceError& e) {
     return fail(kDevice, e.what());
   } catch (const FileError& e) {

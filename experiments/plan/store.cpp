@@ -1,0 +1,140 @@
+#include "experiments/plan/store.h"
+
+#include <algorithm>
+#include <span>
+
+#include "experiments/data/paths.h"
+#include "tensor/atomic_file.h"
+#include "tensor/error.h"
+#include "tensor/sha256.h"
+
+namespace chainline::experiments {
+namespace {
+
+constexpr const char* kFormat = "chainline result";
+constexpr const char* kJobFormat = "chainline job";
+constexpr std::int64_t kVersion = 1;
+constexpr std::size_t kDigits = 16;
+constexpr const char* kResult = "result.json";
+
+bool is_file(const std::filesystem::path& path) {
+  std::error_code none;
+  return std::filesystem::is_regular_file(path, none);
+}
+
+std::string short_name(const std::string& key) { return key.substr(0, kDigits); }
+
+void write_text(const std::filesystem::path& path, const std::string& text) {
+  write_file_atomically(path, std::as_bytes(std::span(text)));
+}
+
+/// Where a key's result is and, unless it is alone, the folder that it is in.
+struct Place {
+  std::filesystem::path file, folder;
+};
+
+}  // namespace
+
+Store::Store(std::filesystem::path folder, std::vector<std::filesystem::path> adopted)
+    : folder_(std::move(folder)), adopted_(std::move(adopted)) {
+  for (const std::filesystem::path& path : adopted_) check_is_folder(path, "a folder of results");
+}
+
+std::filesystem::path Store::folder_of(const std::string& key) const {
+  return folder_ / short_name(key);
+}
+
+bool Store::is_finished(const std::string& key) const { return is_file(folder_of(key) / kResult); }
+
+bool Store::is_adopted(const std::string& key, bool with_folder) const {
+  return std::any_of(adopted_.begin(), adopted_.end(), [&](const std::filesystem::path& path) {
+    return is_file(path / short_name(key) / kResult) ||
+           (!with_folder && is_file(path / (short_name(key) + ".json")));
+  });
+}
+
+StoredResult Store::read(const std::string& key) const {
+  std::vector<Place> places = {{folder_of(key) / kResult, folder_of(key)}};
+  for (const std::filesystem::path& path : adopted_) {
+    places.push_back({path / short_name(key) / kResult, path / short_name(key)});
+  }
+  for (const std::filesystem::path& path : adopted_) {
+    places.push_back({path / (short_name(key) + ".json"), {}});
+  }
+  const auto found = std::find_if(places.begin(), places.end(),
+                                  [](const Place& place) { return is_file(place.file); });
+  check<FileError>(found != places.end(), places[0].file.string(),
+                   ": expected the result of a finished job, got nothing");
+  const std::string where = found->file.string();
+  const Json stored = read_json(found->file);
+  check_keys(stored, {"format", "version", "job", "seconds", "result"}, where);
+  check<FileError>(string_member(stored, "format", where) == kFormat, where,
+                   ": format: expected \"", kFormat, "\", got ", excerpt(stored["format"]));
+  check<FileError>(integer_member(stored, "version", where) == kVersion, where,
+                   ": version: expected ", kVersion, ", got ", excerpt(stored["version"]));
+  const std::string of = sha256_hex(member(stored, "job", where).dump());
+  check<FileError>(of == key, where, ": job: expected the one whose key is ", key,
+                   ", got another, with ", of);
+  const Json& seconds = member(stored, "seconds", where);
+  check<FileError>(seconds.is_number(), where, ": seconds: expected a number, got ",
+                   excerpt(seconds));
+  return {member(stored, "result", where), seconds.get<double>(), found->folder};
+}
+
+StoredResult Store::read(const Plan& plan, const std::string& job) const {
+  return read(plan.key(plan.place_of(job)));
+}
+
+void Store::make_folder(const std::string& key) const {
+  std::error_code error;
+  std::filesystem::create_directories(folder_of(key), error);
+  check<FileError>(!error, folder_of(key).string(), ": ", error.message());
+}
+
+void Store::describe(const Plan& plan, std::size_t job) const {
+  const std::filesystem::path folder = folder_of(plan.key(job));
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name.rfind("result.json.tmp-", 0) == 0 || name.rfind("job.json.tmp-", 0) == 0) {
+      std::filesystem::remove(entry.path());
+    }
+  }
+  const Json description = {{"format", kJobFormat},       {"version", kVersion},
+                            {"name", plan.job(job).name}, {"key", plan.key(job)},
+                            {"job", plan.identity(job)},  {"needs", plan.job(job).needs}};
+  write_text(folder / "job.json", description.dump(1) + "\n");
+}
+
+void Store::write(const Json& identity, const Json& result, double seconds) const {
+  const Json stored = {{"format", kFormat},
+                       {"version", kVersion},
+                       {"job", identity},
+                       {"seconds", seconds},
+                       {"result", result}};
+  write_text(folder_of(sha256_hex(identity.dump())) / kResult, stored.dump(1) + "\n");
+}
+
+std::vector<JobState> job_states(const Plan& plan, const Store& store) {
+  std::vector<JobState> states(plan.size(), JobState::ready);
+  const auto done = [&](std::size_t i) {
+    return states[i] == JobState::finished || states[i] == JobState::adopted;
+  };
+  // Those that need a job come before it: whether its files will be read depends on them.
+  for (auto at = plan.order().rbegin(); at != plan.order().rend(); ++at) {
+    const std::vector<std::size_t>& others = plan.needed_by(*at);
+    const bool files =
+        plan.job(*at).files_needed && !std::all_of(others.begin(), others.end(), done);
+    if (store.is_finished(plan.key(*at))) {
+      states[*at] = JobState::finished;
+    } else if (store.is_adopted(plan.key(*at), files)) {
+      states[*at] = JobState::adopted;
+    }
+  }
+  for (const std::size_t i : plan.order()) {
+    const std::vector<std::size_t>& needs = plan.needs(i);
+    if (!done(i) && !std::all_of(needs.begin(), needs.end(), done)) states[i] = JobState::waiting;
+  }
+  return states;
+}
+
+}  // namespace chainline::experiments
