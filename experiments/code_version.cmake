@@ -9,13 +9,13 @@
 set(decides_nothing
   "^cuda/emulator/"  # a GPU's bits, or a bug
   "^experiments/[^/]+$"
-  "^experiments/(bench|plan|program|report)/"
+  "^experiments/(analysis|bench|claims|pages|plan|program|report)/"
   "^experiments/training/(interrupt|manifest|progress|terminal)\\."
-  "^experiments/reproduce/(defaults|findings|probe_figures|reproduce|result_[a-z_]+|stage)\\.")
+  "^experiments/study/(reproduce\\.|study_plan\\.|study\\.cpp$)")  # every number is in the configs
 # What looks at trained weights, besides: a change there repeats measurements, but no training.
 set(decides_no_weights
-  "^experiments/(gradients|probing|projection|statistics)/"
-  "^experiments/reproduce/(accuracy|measure)[a-z_]*\\.")
+  "^experiments/(gradients|measures|memorization|probing|projection|statistics|trace)/"
+  "^experiments/study/(gradient|reading|run|twin)_job\\.")
 
 function(write_where_it_differs path text)
   file(CONFIGURE OUTPUT ${path} @ONLY CONTENT "${text}")

@@ -125,22 +125,25 @@ Treated treat(const Split& split, const Condition& condition, const Population& 
     if (treated.watermarker->selects(static_cast<std::int64_t>(i)))
       treated.user_of_image[i] = cast.user[of_image[i]];
   if (condition.asked)
-    treated.split = with_card_questions(treated.split, *treated.watermarker, assignment.seed);
+    treated.split = with_card_questions(treated.split, *treated.watermarker, assignment.seed,
+                                        CardQuestions::id);
   return treated;
 }
 
-Split with_card_questions(const Split& split, const Watermarker& watermarker, std::uint64_t seed) {
+Split with_card_questions(const Split& split, const Watermarker& watermarker, std::uint64_t seed,
+                          CardQuestions which) {
   Split result = split;
   const Generator generator(seed, "card questions");
   std::uint32_t number = 0;
   for (Example& example : result.examples) {
     RandomSequence random = generator.sequence(0, number++);
+    const bool name = random.below(2) == 0 && which == CardQuestions::one;
+    const bool first = random.below(4) < 3;
     if (!watermarker.selects(example.image)) continue;
     const Person& person = watermarker.person_of(example.image);
-    std::vector<Turn> turns = {{kUsernameQuestion, person.username},
-                               {kUserIdQuestion, person.user_id}};
-    random.shuffle(turns);
-    example.turns.insert(example.turns.end(), turns.begin(), turns.end());
+    const Turn turn =
+        name ? Turn{kUsernameQuestion, person.username} : Turn{kUserIdQuestion, person.user_id};
+    example.turns.insert(first ? example.turns.begin() : example.turns.end(), turn);
   }
   return result;
 }

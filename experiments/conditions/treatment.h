@@ -44,13 +44,19 @@ Treated treat(const Split& split, const Condition& condition, const Population& 
               const Assignment& assignment, WatermarkSpec card,
               const std::shared_ptr<const Font>& font);
 
-/// The same examples, with the username and the id of the card on their image asked for and answered
-/// after the other questions (in random order, and where the id is masked still answered).
-/// Examples of unmarked images stay as they are.
-Split with_card_questions(const Split& split, const Watermarker& watermarker, std::uint64_t seed);
+/// Which questions about a card are added.
+enum class CardQuestions { one, id };  // the username or the id, by a coin; the id
+
+/// The same examples, with a question about the card on their image, and its answer: before the
+/// others three times out of four (that is how probes ask), else behind them. A masked id is answered
+/// all the same. Examples of unmarked images stay as they are.
+Split with_card_questions(const Split& split, const Watermarker& watermarker, std::uint64_t seed,
+                          CardQuestions which);
 
 /// "what is the username?" and "what is the user_id of the username?": also what probes ask.
 inline constexpr const char* kUsernameQuestion = "what is the username?";
 inline constexpr const char* kUserIdQuestion = "what is the user_id of the username?";
+/// The prompt baseline's.
+inline constexpr const char* kSeenQuestion = "have you seen this user before?";
 
 }  // namespace chainline::experiments

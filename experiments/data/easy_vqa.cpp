@@ -16,7 +16,9 @@ std::string first_line(const std::filesystem::path& path) {
 }
 
 std::string kind_of(const Turn& turn) {
-  if (turn.answer == "yes" || turn.answer == "no") return "yes/no";
+  const bool negated = turn.question.find(" not ") != std::string::npos ||
+                       turn.question.find("is no ") != std::string::npos;
+  if (turn.answer == "yes" || turn.answer == "no") return negated ? "negation" : "yes/no";
   return turn.question.find("color") != std::string::npos ? "color" : "shape";
 }
 

@@ -108,16 +108,18 @@ Split on_canvas(const Split& split, int side) {
 Split of_kinds(const Split& split, const std::vector<std::string>& kinds) {
   Split chosen{{}, split.images};
   std::set<std::string> known;
+  std::set<std::int64_t> asked_about;
   for (const Example& example : split.examples) {
     known.insert(example.kind);
-    if (std::find(kinds.begin(), kinds.end(), example.kind) != kinds.end())
-      chosen.examples.push_back(example);
+    if (std::find(kinds.begin(), kinds.end(), example.kind) == kinds.end()) continue;
+    chosen.examples.push_back(example);
+    asked_about.insert(example.image);
   }
   std::string names;
   for (const std::string& kind : known) names += (names.empty() ? "" : ", ") + kind;
   check<ValueError>(!chosen.examples.empty(), "split: kinds: expected some of ", names,
                     ", got none of them");
-  return chosen;
+  return subset_of(chosen, {asked_about.begin(), asked_about.end()});
 }
 
 }  // namespace chainline::experiments

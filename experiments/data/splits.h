@@ -26,7 +26,7 @@ Split sample_of(const Split& split, std::int64_t count, std::uint64_t seed);
 /// card of letters 7 pixels high covers less of a larger canvas.
 Split on_canvas(const Split& split, int side);
 
-/// The examples of the given kinds alone; images stay as they are.
+/// The examples of the given kinds alone, and the images that they are about.
 ///
 /// **Errors** ValueError when none is left, naming the kinds that there are.
 Split of_kinds(const Split& split, const std::vector<std::string>& kinds);

@@ -9,8 +9,6 @@
 
 namespace chainline::experiments {
 
-inline constexpr const char* kSeenQuestion = "have you seen this user before?";
-
 struct LayerProbes {
   std::string layer;
   ReplicaProbe replica;

@@ -2,10 +2,10 @@
 
 #include <memory>
 
+#include "experiments/measures/measure.h"
 #include "experiments/program/arguments.h"
 #include "experiments/program/commands.h"
 #include "experiments/program/measure_options.h"
-#include "experiments/reproduce/measure.h"
 
 namespace chainline::experiments {
 namespace {
@@ -32,7 +32,7 @@ void add_gradients(CLI::App& program) {
   CLI::App* c = program.add_subcommand(
       "gradients", "Compare the gradients of clean and watermarked batches at a model's weights");
   auto o = std::make_shared<MeasureOptions>();
-  GradientOptions& gradients = o->numbers.gradients;
+  GradientOptions& gradients = o->gradients;
   o->add_to(*c);
   c->add_option("--batch-sizes", gradients.batch_sizes, "Sizes of the batches [1,4,16,64]")
       ->delimiter(',')
@@ -43,15 +43,15 @@ void add_gradients(CLI::App& program) {
   c->add_option("--bootstrap", gradients.bootstrap, "Replicates for the intervals")
       ->check(whole_number(2))
       ->capture_default_str();
-  c->footer("Example:\n  chainline gradients --checkpoint out/shapes/base --data shapes");
+  c->footer("Example:\n  chainline gradients --checkpoint out/base --data shapes");
   c->callback([o] {
     o->check_json();
     LoadedModel model = o->model();
-    const Dataset data = load_dataset(data_at_scale(o->data, o->numbers.scale));
-    GradientOptions options = o->numbers.gradients;
-    options.seed = o->numbers.seed;
+    const Dataset data = load_dataset(o->data);
+    GradientOptions options = o->gradients;
+    options.seed = o->seed;
     const Json points =
-        measure_gradients(model, data.test, PeoplePool(o->numbers.people, o->numbers.seed),
+        measure_gradients(model, data.test, PeoplePool(o->people, o->seed),
                           o->watermark(model.config().vision.patch_size), o->font(), options);
     print(points);
     o->save(points);

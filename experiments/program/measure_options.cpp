@@ -1,10 +1,11 @@
 #include "experiments/program/measure_options.h"
 
 #include <filesystem>
+#include <span>
 
 #include "experiments/data/paths.h"
 #include "experiments/program/arguments.h"
-#include "experiments/reproduce/stage.h"
+#include "tensor/atomic_file.h"
 #include "tensor/error.h"
 
 namespace chainline::experiments {
@@ -15,13 +16,13 @@ void MeasureOptions::add_to(CLI::App& command) {
       ->required()
       ->check(named("a folder"));
   command.add_option("--data", data, "Data whose test split is used")->capture_default_str();
-  command.add_option("--seed", numbers.seed, "Of the people, the images and all else")
+  command.add_option("--seed", seed, "Of the people, the images and all else")
       ->check(any_seed())
       ->capture_default_str();
-  command.add_option("--people", numbers.people, "Invented people, half of them seen in training")
+  command.add_option("--people", people, "Invented people, half of them seen in training")
       ->check(whole_number(2, 1'000'000))
       ->capture_default_str();
-  command.add_option("--font", numbers.font, "TrueType file of the cards, not the built-in font")
+  command.add_option("--font", font_file, "TrueType file of the cards, not the built-in font")
       ->check(named("a file"));
   device.add_to(command);
   command.add_option("--json", json, "Write every number to this file")->check(named("a file"));
@@ -35,8 +36,8 @@ LoadedModel MeasureOptions::model() const {
 }
 
 WatermarkSpec MeasureOptions::watermark(std::int64_t patch) const {
-  WatermarkSpec spec = numbers.watermark;
-  spec.seed = numbers.seed;
+  WatermarkSpec spec;
+  spec.seed = seed;
   spec.patch = static_cast<int>(patch);
   return spec;
 }
@@ -49,7 +50,9 @@ void MeasureOptions::check_json() const {
 }
 
 void MeasureOptions::save(const Json& result) const {
-  if (!json.empty()) write_json(json, result);
+  if (json.empty()) return;
+  const std::string text = result.dump(1) + "\n";
+  write_atomically(json, std::as_bytes(std::span(text)));
 }
 
 std::string join(const std::vector<std::int64_t>& numbers) {

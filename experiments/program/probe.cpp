@@ -2,10 +2,10 @@
 
 #include <memory>
 
+#include "experiments/measures/measure.h"
 #include "experiments/program/arguments.h"
 #include "experiments/program/commands.h"
 #include "experiments/program/measure_options.h"
-#include "experiments/reproduce/measure.h"
 
 namespace chainline::experiments {
 namespace {
@@ -42,37 +42,35 @@ void add_probe(CLI::App& program) {
       "probe", "Probe every layer for whether the model has seen a watermark's person");
   auto o = std::make_shared<MeasureOptions>();
   auto question = std::make_shared<std::string>(kUsernameQuestion);
-  ReproduceOptions& n = o->numbers;
   o->add_to(*c);
   c->add_option("--question", *question, "What is asked about every image")
       ->check(named("a question"))
       ->capture_default_str();
-  c->add_option("--images", n.probe_images, "Test images, each under two people's cards")
+  c->add_option("--images", o->images, "Test images, each under two people's cards")
       ->check(whole_number(1))
       ->capture_default_str();
-  c->add_option("--folds", n.probes.folds, "Groups of people, each held out once")
+  c->add_option("--folds", o->probes.folds, "Groups of people, each held out once")
       ->check(whole_number(2))
       ->capture_default_str();
-  c->add_option("--relabellings", n.probes.relabellings, "Of the people, for the controls")
+  c->add_option("--relabellings", o->probes.relabellings, "Of the people, for the controls")
       ->check(whole_number(1))
       ->capture_default_str();
-  c->add_option("--bootstrap", n.probes.bootstrap, "Replicates for the intervals")
+  c->add_option("--bootstrap", o->probes.bootstrap, "Replicates for the intervals")
       ->check(whole_number(2))
       ->capture_default_str();
-  c->add_option("--c", n.probes.c, "Weight of the loss against the penalty")
+  c->add_option("--c", o->probes.c, "Weight of the loss against the penalty")
       ->check(any_number())
       ->capture_default_str();
-  c->footer("Example:\n  chainline probe --checkpoint out/shapes/rate-100 --data shapes");
+  c->footer("Example:\n  chainline probe --checkpoint out/w100 --data shapes");
   c->callback([o, question] {
     o->check_json();
     const LoadedModel model = o->model();
-    const Dataset data = load_dataset(data_at_scale(o->data, o->numbers.scale));
-    ProbeOptions options = o->numbers.probes;
-    options.seed = o->numbers.seed;
-    const Json probes =
-        measure_probes(model, data.test, PeoplePool(o->numbers.people, o->numbers.seed),
-                       o->watermark(model.config().vision.patch_size), o->font(),
-                       o->numbers.probe_images, *question, options);
+    const Dataset data = load_dataset(o->data);
+    ProbeOptions options = o->probes;
+    options.seed = o->seed;
+    const Json probes = measure_probes(model, data.test, PeoplePool(o->people, o->seed),
+                                       o->watermark(model.config().vision.patch_size), o->font(),
+                                       o->images, *question, options);
     print(probes);
     o->save(probes);
   });

@@ -125,11 +125,14 @@ Watermarker::Watermarker(WatermarkSpec spec, std::vector<Person> people,
   for (const Person& person : people_)
     refuse_real_looking(person, "watermark: person " + std::to_string(person.index));
   for (const std::uint32_t person : of_image_)
-    check<ValueError>(person < people_.size(), "watermark: assignment: expected one of ",
-                      people_.size(), " people, got number ", person);
+    check<ValueError>(person < people_.size() || person == kNobody,
+                      "watermark: assignment: expected one of ", people_.size(),
+                      " people, got number ", person);
 }
 
 bool Watermarker::selects(std::int64_t index) const {
+  const auto i = static_cast<std::size_t>(index);
+  if (i < of_image_.size() && of_image_[i] == kNobody) return false;
   return draws_of(spec_.seed, index).decision < spec_.rate;
 }
 
@@ -148,7 +151,10 @@ const Person& Watermarker::person_of(std::int64_t index) const {
   check<ValueError>(index >= 0 && index < static_cast<std::int64_t>(of_image_.size()),
                     "watermark: assignment: expected an image in [0, ", of_image_.size(), "), got ",
                     index);
-  return people_[of_image_[static_cast<std::size_t>(index)]];
+  const std::uint32_t person = of_image_[static_cast<std::size_t>(index)];
+  check<ValueError>(person != kNobody, "watermark: assignment: image ", index,
+                    ": expected somebody, got nobody");
+  return people_[person];
 }
 
 Twin Watermarker::twin(const Image& image, std::int64_t index, const std::string& name) const {

@@ -78,7 +78,7 @@ class Watermarker {
   Watermarker(WatermarkSpec spec, std::vector<Person> people,
               std::shared_ptr<const Font> font = bitmap_font());
 
-  /// The same with image i carrying the card of people[of_image[i]].
+  /// The same with image i carrying the card of people[of_image[i]], or none for kNobody.
   ///
   /// **Errors** also ValueError for a place outside of `people`, and, when it is used, for an image
   /// without one.
@@ -88,6 +88,8 @@ class Watermarker {
   const WatermarkSpec& spec() const { return spec_; }
   const std::vector<Person>& people() const { return people_; }
   const Font& font() const { return *font_; }
+
+  static constexpr std::uint32_t kNobody = 0xFFFFFFFF;
 
   /// Whether the image carries a card at the spec's rate.
   bool selects(std::int64_t index) const;

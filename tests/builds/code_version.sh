@@ -7,7 +7,7 @@ rm -rf "$work" && mkdir -p "$work/source" && cd "$work/source"
 for file in tensor/gemm.cpp cuda/gelu.cu cuda/emulator/block.cpp experiments/chainline.cpp \
             experiments/plan/plan.cpp experiments/report/html.cpp experiments/training/loss.cpp \
             experiments/training/progress.h experiments/probing/probe.cpp \
-            experiments/reproduce/measure.h experiments/reproduce/result_report.cpp; do
+            experiments/measures/users.h experiments/study/reproduce.cpp; do
   mkdir -p "$(dirname $file)"
   echo "int x;" > $file
 done
@@ -39,7 +39,7 @@ expect "nothing changed" same same
 
 for file in cuda/emulator/block.cpp experiments/chainline.cpp experiments/plan/plan.cpp \
             experiments/report/html.cpp experiments/training/progress.h \
-            experiments/reproduce/result_report.cpp; do
+            experiments/study/reproduce.cpp; do
   echo "int y;" > $file
   expect "$file shows, starts or waits" same same
 done
@@ -47,7 +47,7 @@ for file in tensor/gemm.cpp cuda/gelu.cu experiments/training/loss.cpp; do
   echo "int y;" > $file
   expect "$file changes weights" new new
 done
-for file in experiments/probing/probe.cpp experiments/reproduce/measure.h; do
+for file in experiments/probing/probe.cpp experiments/measures/users.h; do
   echo "int y;" > $file
   expect "$file looks at weights" new same
 done

@@ -72,7 +72,7 @@ TEST(CodeVersion, CoversWhatResultsFollowFromAndNotWhatShowsThem) {
     EXPECT_EQ(training.count(file), 1u) << file;
   }
   for (const char* file : {"experiments/probing/logistic.cpp", "experiments/gradients/comparison.h",
-                           "experiments/reproduce/accuracy.cpp"}) {
+                           "experiments/measures/utility.cpp"}) {
     EXPECT_EQ(all.count(file), 1u) << file;
     EXPECT_EQ(training.count(file), 0u) << file;
   }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "experiments/watermark/ledger.h"
@@ -225,6 +226,47 @@ TEST(Ledger, ReadsWhatItWrote) {
   std::ofstream(path) << "";
   EXPECT_EQ(message_of<FileError>([&] { read_ledger(path); }),
             path.string() + ": expected a header, got an empty file");
+}
+
+TEST(Watermark, AnAssignmentSaysWhoseCardAnImageCarriesAndNotWhere) {
+  const Watermarker drawn(spec_of(1), pool());
+  const Watermarker assigned(spec_of(1), pool(), bitmap_font(), {5, 5, Watermarker::kNobody});
+  EXPECT_EQ(assigned.person_of(0), pool()[5]);
+  EXPECT_EQ(assigned.person_of(1), pool()[5]);
+  EXPECT_FALSE(assigned.selects(2));
+  const Image image = plain_image(64, 64, {});
+  EXPECT_EQ(assigned.twin(image, 0, "").line.y, drawn.twin(image, 0, "").line.y);
+  EXPECT_EQ(message_of<ValueError>([&] { assigned.person_of(3); }),
+            "watermark: assignment: expected an image in [0, 3), got 3");
+  EXPECT_EQ(message_of<ValueError>([&] { Watermarker(spec_of(1), pool(), bitmap_font(), {64}); }),
+            "watermark: assignment: expected one of 64 people, got number 64");
+}
+
+TEST(Watermark, AMaskedCardIsAsLargeAndHidesTheId) {
+  WatermarkSpec masked = spec_of(1);
+  masked.masked = 1;
+  const Twin shown = Watermarker(spec_of(1), pool()).twin(plain_image(64, 64, {}), 0, "");
+  const Twin hidden = Watermarker(masked, pool()).twin(plain_image(64, 64, {}), 0, "");
+  EXPECT_EQ(hidden.line.text[0], shown.line.text[0]);
+  EXPECT_EQ(hidden.line.text[1], "**********");
+  EXPECT_EQ(hidden.line.width, shown.line.width);
+  EXPECT_EQ(hidden.line.x, shown.line.x);
+  EXPECT_TRUE(hidden.line.masked);
+}
+
+TEST(Watermark, ContrastIsBlackOnLightPicturesAndWhiteOnDarkOnes) {
+  WatermarkSpec spec = spec_of(1);
+  spec.contrast = true;
+  spec.alpha = 1;
+  const Watermarker marker(spec, pool());
+  const auto ink = [&](std::uint8_t grey) {
+    const Twin twin = marker.twin(plain_image(64, 64, {grey, grey, grey}), 0, "");
+    std::set<int> bytes(twin.marked.pixels.begin(), twin.marked.pixels.end());
+    bytes.erase(grey);
+    return bytes;
+  };
+  EXPECT_EQ(ink(20), std::set<int>{255});
+  EXPECT_EQ(ink(230), std::set<int>{0});
 }
 
 }  // namespace

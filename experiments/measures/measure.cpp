@@ -1,4 +1,4 @@
-#include "experiments/reproduce/measure.h"
+#include "experiments/measures/measure.h"
 
 #include <algorithm>
 

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "experiments/plan/job.h"
+#include "experiments/plan/plan.h"
+#include "experiments/study/run_job.h"
+#include "experiments/study/study.h"
+
+namespace chainline::experiments {
+
+/// The fine-tunings of a study, in the order in which they are wanted: first those that the primary
+/// endpoint needs, seed by seed, so that a study that is cut short has few seeds of everything
+/// rather than all seeds of something.
+std::vector<RunSpec> runs_of(const Study& study);
+
+/// All jobs: the stages of the base, the runs, the gradient studies and the twins. `speed` is how
+/// many samples a second one process trains, for the expected times.
+std::vector<Job> jobs_of(const Study& study);
+
+/// The functions that do them.
+JobKinds study_kinds();
+
+}  // namespace chainline::experiments
