@@ -40,15 +40,24 @@ double largest(const std::vector<double>& values) {
   return most;
 }
 
-/// The lower Cholesky factor of diagonal I + scale A A^T, for A (m, k) row-major.
-std::vector<double> cholesky(const std::vector<double>& a, std::int64_t m, std::int64_t k,
-                             double diagonal, double scale) {
+/// The lower triangle of A A^T, for A (m, k) row-major.
+std::vector<double> gram_matrix(const std::vector<double>& a, std::int64_t m, std::int64_t k) {
+  std::vector<double> gram(static_cast<std::size_t>(m * m), 0.0);
+  for (std::int64_t i = 0; i < m; ++i)
+    for (std::int64_t j = 0; j <= i; ++j)
+      gram[static_cast<std::size_t>(i * m + j)] =
+          dot(&a[static_cast<std::size_t>(i * k)], &a[static_cast<std::size_t>(j * k)], k);
+  return gram;
+}
+
+/// The lower Cholesky factor of diagonal I + scale G, for the lower triangle of G (m, m).
+std::vector<double> cholesky(const std::vector<double>& gram, std::int64_t m, double diagonal,
+                             double scale) {
   std::vector<double> l(static_cast<std::size_t>(m * m), 0.0);
   for (std::int64_t i = 0; i < m; ++i) {
     for (std::int64_t j = 0; j <= i; ++j) {
       const double entry =
-          (i == j ? diagonal : 0.0) +
-          scale * dot(&a[static_cast<std::size_t>(i * k)], &a[static_cast<std::size_t>(j * k)], k);
+          (i == j ? diagonal : 0.0) + scale * gram[static_cast<std::size_t>(i * m + j)];
       const double* row_i = &l[static_cast<std::size_t>(i * m)];
       const double* row_j = &l[static_cast<std::size_t>(j * m)];
       const double rest = entry - dot(row_i, row_j, j);
@@ -71,11 +80,6 @@ void solve(const std::vector<double>& l, std::int64_t m, double* b) {
   }
 }
 
-/// log(1 + e^-margin) without overflow.
-double log_loss(double margin) {
-  return std::max(0.0, -margin) + math::log(1.0 + math::exp(-std::abs(margin)));
-}
-
 /// a log(a / c), 0 at a = 0.
 double entropy_term(double a, double c) { return a > 0 ? a * math::log(a / c) : 0.0; }
 
@@ -95,6 +99,14 @@ double decision_of(const LogisticFit& fit, const float* features) {
 
 }  // namespace
 
+/// What does not depend on c.
+struct LogisticRegression::Items {
+  std::int64_t n = 0, d = 0;
+  std::vector<double> x;  // (n, d), centred, divided by scale
+  std::vector<double> mean, scale;
+  std::vector<double> gram;  // of the features or the items, whichever are fewer
+};
+
 #if defined(__x86_64__)
 // Nearly all time goes into sums of fma over rows, and where the instruction is not allowed an fma
 // is a call of the C library. So the functions that hold the loops are compiled once more, with all
@@ -102,6 +114,9 @@ double decision_of(const LogisticFit& fit, const float* features) {
 // declared inline since another file's function might stand in for one that is not, and then the
 // compiler calls it rather than take it in (-fPIC).
 struct LogisticRegression::Avx2 {
+  [[gnu::target("avx2,fma"), gnu::flatten]] static void prepare(Items& items, bool standardize) {
+    LogisticRegression::prepare(items, standardize);
+  }
   [[gnu::target("avx2,fma"), gnu::flatten]] static void factorize(LogisticRegression& r) {
     r.factorize();
   }
@@ -137,13 +152,10 @@ LogisticRegression::LogisticRegression(const Features& features, std::span<const
       "logistic: features: expected ", features.rows, " x ", features.columns, " values, got ",
       features.values.size());
   check<ValueError>(n_ > 0, "logistic: rows: expected at least one, got none");
-  check<ValueError>(options.c > 0 && options.c < std::numeric_limits<double>::infinity(),
-                    "logistic: c: expected a positive number, got ", options.c);
-  check<ValueError>(options.tolerance > 0 && options.max_steps > 0,
-                    "logistic: tolerance, max_steps: expected positive numbers, got ",
-                    options.tolerance, ", ", options.max_steps);
-  const auto d = static_cast<std::size_t>(d_);
-  x_.reserve(static_cast<std::size_t>(n_) * d);
+  const auto items = std::make_shared<Items>();
+  items->n = n_;
+  items->d = d_;
+  items->x.reserve(static_cast<std::size_t>(n_ * d_));
   for (const std::int64_t row : rows) {
     check<ValueError>(row >= 0 && row < features.rows, "logistic: rows: expected 0 .. ",
                       features.rows - 1, ", got ", row);
@@ -151,9 +163,32 @@ LogisticRegression::LogisticRegression(const Features& features, std::span<const
       const float value = features.row(row)[j];
       check<ValueError>(std::isfinite(value), "logistic: features: item ", row, ", feature ", j,
                         ": expected a finite number, got ", value);
-      x_.push_back(static_cast<double>(value));
+      items->x.push_back(static_cast<double>(value));
     }
   }
+#if defined(__x86_64__)
+  if (isa() >= Isa::avx2)
+    Avx2::prepare(*items, options.standardize);
+  else
+#endif
+    prepare(*items, options.standardize);
+  items_ = items;
+  set_c(options.c);
+}
+
+LogisticRegression LogisticRegression::with_c(double c) const {
+  LogisticRegression other = *this;
+  other.set_c(c);
+  return other;
+}
+
+void LogisticRegression::set_c(double c) {
+  check<ValueError>(c > 0 && c < std::numeric_limits<double>::infinity(),
+                    "logistic: c: expected a positive number, got ", c);
+  check<ValueError>(options_.tolerance > 0 && options_.max_steps > 0,
+                    "logistic: tolerance, max_steps: expected positive numbers, got ",
+                    options_.tolerance, ", ", options_.max_steps);
+  options_.c = c;
 #if defined(__x86_64__)
   if (isa() >= Isa::avx2) {
     Avx2::factorize(*this);
@@ -163,38 +198,46 @@ LogisticRegression::LogisticRegression(const Features& features, std::span<const
   factorize();
 }
 
-/// Centres and scales the rows, and takes the preconditioner's Cholesky factor.
-inline void LogisticRegression::factorize() {
-  const auto d = static_cast<std::size_t>(d_);
-  const auto n = static_cast<double>(n_);
-  mean_.assign(d, 0.0);
-  scale_.assign(d, 1.0);
-  const auto row_of = [&](std::int64_t i) { return &x_[static_cast<std::size_t>(i) * d]; };
-  if (d_ == 0) return;
-  for (std::int64_t i = 0; i < n_; ++i) add_scaled(1 / n, row_of(i), mean_.data(), d_);
-  for (std::int64_t i = 0; i < n_; ++i) add_scaled(-1, mean_.data(), row_of(i), d_);
-  if (options_.standardize) {
+/// Centres and scales the rows, and multiplies them with each other.
+inline void LogisticRegression::prepare(Items& items, bool standardize) {
+  const auto d = static_cast<std::size_t>(items.d);
+  const auto n = static_cast<double>(items.n);
+  items.mean.assign(d, 0.0);
+  items.scale.assign(d, 1.0);
+  const auto row_of = [&](std::int64_t i) { return &items.x[static_cast<std::size_t>(i) * d]; };
+  if (items.d == 0) return;
+  for (std::int64_t i = 0; i < items.n; ++i)
+    add_scaled(1 / n, row_of(i), items.mean.data(), items.d);
+  for (std::int64_t i = 0; i < items.n; ++i) add_scaled(-1, items.mean.data(), row_of(i), items.d);
+  if (standardize) {
     std::vector<double> variance(d, 0.0);
-    for (std::int64_t i = 0; i < n_; ++i)
+    for (std::int64_t i = 0; i < items.n; ++i)
       for (std::size_t j = 0; j < d; ++j)
         variance[j] = std::fma(row_of(i)[j], row_of(i)[j] / n, variance[j]);
     for (std::size_t j = 0; j < d; ++j) {
       // What rounding of the mean can leave of a constant feature is no variance to divide by.
-      const double rounding = n * std::numeric_limits<double>::epsilon() * std::abs(mean_[j]);
-      if (variance[j] > rounding * rounding) scale_[j] = std::sqrt(variance[j]);
+      const double rounding = n * std::numeric_limits<double>::epsilon() * std::abs(items.mean[j]);
+      if (variance[j] > rounding * rounding) items.scale[j] = std::sqrt(variance[j]);
     }
-    for (std::int64_t i = 0; i < n_; ++i)
-      for (std::size_t j = 0; j < d; ++j) row_of(i)[j] /= scale_[j];
+    for (std::int64_t i = 0; i < items.n; ++i)
+      for (std::size_t j = 0; j < d; ++j) row_of(i)[j] /= items.scale[j];
   }
-  if (d_ <= n_) {
-    std::vector<double> transposed(x_.size());
-    for (std::int64_t i = 0; i < n_; ++i)
-      for (std::int64_t j = 0; j < d_; ++j)
-        transposed[static_cast<std::size_t>(j * n_ + i)] = row_of(i)[j];
-    factor_ = cholesky(transposed, d_, n_, 1.0, options_.c / 4);
+  if (items.d <= items.n) {
+    std::vector<double> transposed(items.x.size());
+    for (std::int64_t i = 0; i < items.n; ++i)
+      for (std::int64_t j = 0; j < items.d; ++j)
+        transposed[static_cast<std::size_t>(j * items.n + i)] = row_of(i)[j];
+    items.gram = gram_matrix(transposed, items.d, items.n);
   } else {
-    factor_ = cholesky(x_, n_, d_, 4 / options_.c, 1.0);
+    items.gram = gram_matrix(items.x, items.n, items.d);
   }
+}
+
+/// Takes the preconditioner's Cholesky factor.
+inline void LogisticRegression::factorize() {
+  if (d_ == 0) return;
+  factor_ = d_ <= n_ ? cholesky(items_->gram, d_, 1.0, options_.c / 4)
+                     : cholesky(items_->gram, n_, 4 / options_.c, 1.0);
 }
 
 /// sum = X^T f(X v), where f(i, x_i . v) is asked once per item: every row is read once, and is
@@ -203,7 +246,7 @@ template <class F>
 void LogisticRegression::pass(const double* v, double* sum, const F& f) const {
   std::fill(sum, sum + d_, 0.0);
   for (std::int64_t i = 0; i < n_; ++i) {
-    const double* row = x_.data() + i * d_;
+    const double* row = items_->x.data() + i * d_;
     add_scaled(f(static_cast<std::size_t>(i), dot(row, v, d_)), row, sum, d_);
   }
 }
@@ -351,8 +394,8 @@ inline LogisticFit LogisticRegression::minimum(std::span<const int> labels) cons
   fit.intercept = point.at[d];
   fit.weights.resize(d);
   for (std::size_t j = 0; j < d; ++j) {
-    fit.weights[j] = point.at[j] / scale_[j];
-    fit.intercept -= fit.weights[j] * mean_[j];
+    fit.weights[j] = point.at[j] / items_->scale[j];
+    fit.intercept -= fit.weights[j] * items_->mean[j];
   }
   return fit;
 }

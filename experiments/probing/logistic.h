@@ -1,8 +1,13 @@
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
+
+#include "tensor/math.h"
 
 namespace chainline::experiments {
 
@@ -13,6 +18,12 @@ struct Features {
 
   const float* row(std::int64_t i) const { return values.data() + i * columns; }
 };
+
+/// log(1 + e^-margin), without overflow: the loss in nats of a decision that speaks for the true
+/// label by `margin`.
+inline double log_loss(double margin) {
+  return std::max(0.0, -margin) + math::log(1.0 + math::exp(-std::abs(margin)));
+}
 
 struct LogisticOptions {
   double c = 1;              // weight of the loss against the penalty
@@ -61,6 +72,13 @@ class LogisticRegression {
   LogisticRegression(const Features& features, std::span<const std::int64_t> rows,
                      const LogisticOptions& options = {});
 
+  /// The same for another c. Both share the items and the products of their rows, which cost more
+  /// than the factor.
+  ///
+  /// **Errors** ValueError unless c is positive.
+  LogisticRegression with_c(double c) const;
+
+  double c() const { return options_.c; }
   std::int64_t items() const { return n_; }
 
   /// Fits labels 0 and 1, one per given row, in that order. May be called from several threads.
@@ -70,8 +88,11 @@ class LogisticRegression {
   LogisticFit fit(std::span<const int> labels) const;
 
  private:
+  struct Items;
   struct Point;
   struct Avx2;
+  static void prepare(Items& items, bool standardize);
+  void set_c(double c);
   void factorize();
   LogisticFit minimum(std::span<const int> labels) const;
   void evaluate(Point& point, std::span<const int> labels) const;
@@ -84,8 +105,7 @@ class LogisticRegression {
 
   LogisticOptions options_;
   std::int64_t n_ = 0, d_ = 0;
-  std::vector<double> x_;  // (n, d), centred, divided by scale_
-  std::vector<double> mean_, scale_;
+  std::shared_ptr<const Items> items_;
   std::vector<double> factor_;  // lower Cholesky factor, min(n, d) squared
 };
 

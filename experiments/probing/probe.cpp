@@ -3,29 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <set>
 
+#include "experiments/probing/folds.h"
 #include "tensor/error.h"
 #include "tensor/random.h"
 
 namespace chainline::experiments {
 namespace {
-
-Users users_of(const ProbeItems& items) {
-  const std::size_t n = items.seen.size();
-  check<ShapeError>(static_cast<std::size_t>(items.features.rows) == n && items.users.size() == n &&
-                        items.images.size() == n,
-                    "probe: items: expected equally many features, labels, users and images, got ",
-                    items.features.rows, ", ", n, ", ", items.users.size(), ", ",
-                    items.images.size());
-  return Users("probe", items.seen, items.users);
-}
-
-std::vector<int> picked(const std::vector<int>& labels, const std::vector<std::int64_t>& rows) {
-  std::vector<int> result;
-  for (const std::int64_t row : rows) result.push_back(labels[static_cast<std::size_t>(row)]);
-  return result;
-}
 
 double accuracy_of(const std::vector<double>& scores, const std::vector<int>& labels,
                    const std::vector<double>& weights) {
@@ -45,10 +29,6 @@ void check_options(const ProbeOptions& options) {
   check<ValueError>(options.test_share > 0 && options.test_share < 1,
                     "probe: test_share: expected a share of (0, 1), got ", options.test_share);
 }
-
-struct Split {
-  std::vector<std::int64_t> train, test;
-};
 
 /// All items, or one of every picture: of the class whose turn it is, where the picture has both.
 std::vector<std::int64_t> replica_items(const ProbeItems& items, const ProbeOptions& options) {
@@ -95,78 +75,6 @@ Split stratified_split(const ProbeItems& items, const ProbeOptions& options) {
   return split;
 }
 
-/// The folds of leave-users-out, each with the regression of its training items.
-class Folds {
- public:
-  Folds(const ProbeItems& items, const Users& users, const ProbeOptions& options)
-      : features_(items.features), groups_(deal(users, options)) {
-    for (std::size_t f = 0; f < groups_.size(); ++f) {
-      std::set<std::size_t> held_users(groups_[f].begin(), groups_[f].end());
-      std::set<std::int64_t> held_images;
-      Split split;
-      for (std::size_t i = 0; i < items.users.size(); ++i) {
-        if (held_users.count(users.of_item[i]) == 0) continue;
-        split.test.push_back(static_cast<std::int64_t>(i));
-        if (options.hold_out_images) held_images.insert(items.images[i]);
-      }
-      std::size_t of_class[2] = {0, 0};
-      for (std::size_t i = 0; i < items.users.size(); ++i) {
-        if (held_users.count(users.of_item[i]) > 0 || held_images.count(items.images[i]) > 0)
-          continue;
-        split.train.push_back(static_cast<std::int64_t>(i));
-        ++of_class[items.seen[i]];
-      }
-      check<ValueError>(of_class[0] > 0 && of_class[1] > 0, "probe: fold ", f,
-                        ": expected both classes among the items that share no user and no image "
-                        "with it, got ",
-                        of_class[1], " seen and ", of_class[0],
-                        " unseen; pictures that carry all cards need hold_out_images = false");
-      regressions_.emplace_back(features_, split.train,
-                                LogisticOptions{options.c, true, options.tolerance, 100});
-      splits_.push_back(std::move(split));
-    }
-  }
-
-  /// The users of each fold.
-  const std::vector<std::vector<std::size_t>>& groups() const { return groups_; }
-
-  /// The decision on every item by the fit that did not see its user.
-  std::vector<double> scores(const std::vector<int>& labels, FitQuality& quality) const {
-    std::vector<double> scores(labels.size());
-    for (std::size_t f = 0; f < splits_.size(); ++f) {
-      const LogisticFit fit = regressions_[f].fit(picked(labels, splits_[f].train));
-      quality.add(fit);
-      for (const std::int64_t item : splits_[f].test)
-        scores[static_cast<std::size_t>(item)] = fit.decision(features_.row(item));
-    }
-    return scores;
-  }
-
- private:
-  static std::vector<std::vector<std::size_t>> deal(const Users& users,
-                                                    const ProbeOptions& options) {
-    check<ValueError>(options.folds >= 2, "probe: folds: expected at least 2, got ", options.folds);
-    const auto folds = static_cast<std::size_t>(options.folds);
-    RandomSequence random = Generator(options.seed, "probe folds").sequence(0, 0);
-    std::vector<std::vector<std::size_t>> groups(folds);
-    for (const int label : {0, 1}) {
-      std::vector<std::size_t> members;
-      for (std::size_t user = 0; user < users.labels.size(); ++user)
-        if (users.labels[user] == label) members.push_back(user);
-      check<ValueError>(members.size() >= folds, "probe: label ", label, ": expected at least ",
-                        folds, " users, one for each fold, got ", members.size());
-      random.shuffle(members);
-      for (std::size_t i = 0; i < members.size(); ++i) groups[i % folds].push_back(members[i]);
-    }
-    return groups;
-  }
-
-  Features features_;
-  std::vector<std::vector<std::size_t>> groups_;
-  std::vector<Split> splits_;
-  std::vector<LogisticRegression> regressions_;
-};
-
 }  // namespace
 
 void FitQuality::add(const LogisticFit& fit) {
@@ -186,7 +94,7 @@ void FitQuality::add(const FitQuality& other) {
 
 ReplicaProbe replica_probe(const ProbeItems& items, const ProbeOptions& options) {
   check_options(options);
-  const Users users = users_of(items);
+  const Users users = probe_users(items);
   const Split split = stratified_split(items, options);
   const LogisticRegression regression(items.features, split.train,
                                       {options.c, false, options.tolerance, 100});
@@ -217,10 +125,12 @@ ReplicaProbe replica_probe(const ProbeItems& items, const ProbeOptions& options)
 
 LeaveUsersOutProbe leave_users_out_probe(const ProbeItems& items, const ProbeOptions& options) {
   check_options(options);
-  const Users users = users_of(items);
-  const Folds folds(items, users, options);
+  const Users users = probe_users(items);
+  const UserFolds folds(items, users, options);
   LeaveUsersOutProbe probe;
-  probe.scores = folds.scores(items.seen, probe.quality);
+  UserFolds::Decisions decisions = folds.decide(items.seen, probe.quality);
+  probe.scores = std::move(decisions.scores);
+  probe.c = std::move(decisions.c);
   probe.accuracy = accuracy_of(probe.scores, items.seen);
   const RankedScores ranked(probe.scores, items.seen);
   probe.auc = ranked.auc();
@@ -245,7 +155,8 @@ LeaveUsersOutProbe leave_users_out_probe(const ProbeItems& items, const ProbeOpt
   for_each_relabelling(users, folds.groups(), options.seed, options.relabellings,
                        [&](std::size_t r, const std::vector<int>& user_labels) {
                          const std::vector<int> labels = users.item_labels(user_labels);
-                         const std::vector<double> scores = folds.scores(labels, qualities[r]);
+                         const std::vector<double> scores =
+                             folds.decide(labels, qualities[r]).scores;
                          accuracies[r] = accuracy_of(scores, labels);
                          aucs[r] = roc_auc(scores, labels);
                        });

@@ -18,11 +18,17 @@ struct ProbeItems {
   std::vector<std::int64_t> images;  // (items) the picture below the watermark
 };
 
+/// From a probe that hardly leaves the prior to the published C.
+inline const std::vector<double> kCGrid = {1e-4, 1e-3, 1e-2, 1e-1, 1};
+
 struct ProbeOptions {
   explicit ProbeOptions(std::uint64_t random_seed) : seed(random_seed) {}
 
   std::uint64_t seed;
-  double c = 1;                 // LogisticOptions::c
+  double c = 1;  // LogisticOptions::c, where it is not chosen
+  /// What leave-users-out, the conditional probe and the description length choose c from, inside
+  /// of what each of them trains on, kCGrid say; empty: c. The replica is as published: c.
+  std::vector<double> c_grid;
   double tolerance = 1e-6;      // LogisticOptions::tolerance
   double test_share = 0.2;      // of the replica's random split
   bool distinct_images = true;  // the replica takes one item of every picture
@@ -71,6 +77,7 @@ struct LeaveUsersOutProbe {
   double accuracy = 0, auc = 0;              // over the items of all folds
   Interval accuracy_interval, auc_interval;  // 95 %, bootstrap over users within their class
   std::vector<double> scores;                // (items) decision, by the fold that held the item out
+  std::vector<double> c;                     // (folds) as given, or as each fold chose
   Control accuracy_control, auc_control;
   FitQuality quality;
 };
@@ -85,11 +92,17 @@ struct LeaveUsersOutProbe {
 /// relabelling is as likely as the true one, if training left no trace: its p-value is the test
 /// (exact when users got their pictures without regard to their class).
 ///
+/// With a c_grid every fold chooses its c by the log-loss of inner folds, which are the other folds:
+/// the users of each are held out in turn from what the fold trains on. A fit without the users and
+/// images of two folds serves either as the outer one. Every relabelling chooses anew, by the same
+/// rule; the folds don't depend on it, so the p-value stays exact. Of equal losses the smaller c is
+/// taken.
+///
 /// The intervals draw the tested users anew, not the fits; the folds' fits share users, so under no
 /// memorization the figure varies more than they say (in simulations up to 1.5 times as much).
 ///
-/// **Errors** as replica_probe; also ValueError for fewer users of a class than folds, or a fold
-/// whose training is left without a class.
+/// **Errors** as replica_probe; also ValueError for fewer users of a class than folds, a fold whose
+/// training is left without a class, or fewer than three folds with a c_grid.
 LeaveUsersOutProbe leave_users_out_probe(const ProbeItems& items, const ProbeOptions& options);
 
 }  // namespace chainline::experiments

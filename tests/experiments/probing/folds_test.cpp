@@ -1,0 +1,179 @@
+#include "experiments/probing/folds.h"
+
+#include <cmath>
+#include <numeric>
+
+#include "tensor/parallel.h"
+#include "tests/experiments/data/folder.h"
+#include "tests/experiments/probing/planted.h"
+
+namespace chainline::experiments {
+namespace {
+
+ProbeOptions nested(std::int64_t relabellings) {
+  ProbeOptions options(5);
+  options.relabellings = relabellings;
+  options.bootstrap = 100;
+  options.tolerance = 1e-9;
+  options.c_grid = kCGrid;
+  return options;
+}
+
+// scikit-learn 1.9.1: by hand, StandardScaler and LogisticRegression(solver="newton-cholesky",
+// tol=1e-12) on every pair of the same folds, then on each fold with the C of the least loss.
+// Decisions are sums of 48 terms with weights that its own solvers know to 1e-7.
+TEST(Folds, ChooseCAsLoopsOverScikitLearnDo) {
+  const World world({0.3, 0.1, 0}, 20);
+  const Users users = probe_users(world.items);
+  const UserFolds folds(world.items, users, nested(0));
+  FitQuality quality;
+  const UserFolds::Decisions found = folds.decide(world.items.seen, quality);
+  EXPECT_EQ(found.c, (std::vector<double>{0.01, 0.1, 0.01, 0.1, 0.01}));
+  const double losses[] = {0.6095947764076453, 0.5873208352955899, 0.614944113239003,
+                           0.573867110753683, 0.6132250339498106};
+  for (std::size_t f = 0; f < 5; ++f) EXPECT_NEAR(found.inner_loss[f], losses[f], 1e-6);
+  const double scores[] = {0.947860380411518, 1.1856022978887368, -0.8855716937315568,
+                           1.7496827858280886};
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(found.scores[i], scores[i], 1e-5);
+  // Ten pairs serve as twenty inner folds.
+  EXPECT_EQ(quality.fits, 10 * 5 + 5);
+  EXPECT_EQ(quality.unconverged, 0);
+  EXPECT_LE(quality.worst_gradient, 1e-9);
+
+  const LeaveUsersOutProbe probe = leave_users_out_probe(world.items, nested(0));
+  EXPECT_EQ(probe.scores, found.scores);
+  EXPECT_EQ(probe.c, found.c);
+  EXPECT_EQ(probe.accuracy, 0.71);
+  EXPECT_NEAR(probe.auc, 0.7568888888888889, 1e-12);
+}
+
+TEST(Folds, OfAGridOfOneAreThoseOfThatC) {
+  const World world({0.3, 0.1, 0}, 22);
+  ProbeOptions options = nested(2);
+  options.c_grid = {0.01};
+  const LeaveUsersOutProbe chosen = leave_users_out_probe(world.items, options);
+  options.c_grid = {};
+  options.c = 0.01;
+  const LeaveUsersOutProbe fixed = leave_users_out_probe(world.items, options);
+  EXPECT_EQ(chosen.scores, fixed.scores);
+  EXPECT_EQ(chosen.auc_control.values, fixed.auc_control.values);
+  EXPECT_EQ(fixed.c, std::vector<double>(5, 0.01));
+}
+
+TEST(Folds, ChooseWithoutTheUsersAndImagesThatTheyTest) {
+  // What stands on the held-out side, fold 0's items and all that share its images, must not show
+  // in the c and the loss that fold 0 chooses by.
+  World world({0.3, 0.1, 0}, 23);
+  const Users users = probe_users(world.items);
+  FitQuality quality;
+  const UserFolds::Decisions before =
+      UserFolds(world.items, users, nested(0)).decide(world.items.seen, quality);
+  const UserFolds folds(world.items, users, nested(0));
+  std::vector<bool> image(World::kImages, false);
+  for (const std::int64_t row : folds.test(0))
+    image[static_cast<std::size_t>(world.items.images[static_cast<std::size_t>(row)])] = true;
+  for (std::size_t i = 0; i < world.values.size(); ++i)
+    if (image[static_cast<std::size_t>(world.items.images[i / World::kWidth])])
+      world.values[i] = -3 * world.values[i] + 1;
+  const UserFolds::Decisions after =
+      UserFolds(world.items, users, nested(0)).decide(world.items.seen, quality);
+  EXPECT_EQ(after.inner_loss[0], before.inner_loss[0]);
+  EXPECT_EQ(after.c[0], before.c[0]);
+  EXPECT_NE(after.inner_loss[1], before.inner_loss[1]);
+}
+
+TEST(Folds, ThatChooseCKeepTheControlExact) {
+  // Strong cards and no familiarity: the control chooses its c as the figure does, so the figure is
+  // one of its values. A control at the figure's c alone would be lower than choosing.
+  const World world({1, 0, 0}, 24);
+  const LeaveUsersOutProbe probe = leave_users_out_probe(world.items, nested(20));
+  EXPECT_NEAR(probe.auc, 0.5, 3 * probe.auc_control.sd);
+  EXPECT_GT(probe.auc_control.p_value, 0.05);
+  EXPECT_EQ(probe.quality.fits, 21 * 55);
+  EXPECT_EQ(probe.quality.unconverged, 0);
+}
+
+TEST(Folds, OfRelabelledUsersAreThoseOfItemsWithThoseLabels) {
+  // One object serves every relabelling within its groups: for the labels of a relabelling it
+  // decides as one made for it.
+  World world({0.5, 0.2, 0}, 25);
+  const Users users = probe_users(world.items);
+  const UserFolds folds(world.items, users, nested(0));
+  for_each_relabelling(
+      users, folds.groups(), 5, 2, [&](std::size_t, const std::vector<int>& user_labels) {
+        const std::vector<int> labels = users.item_labels(user_labels);
+        FitQuality quality;
+        const UserFolds::Decisions all = folds.decide(labels, quality);
+        // Fold 0 by hand, at its c.
+        std::vector<std::int64_t> train;
+        std::vector<bool> held(World::kImages, false);
+        for (const std::int64_t row : folds.test(0)) held[static_cast<std::size_t>(row / 2)] = true;
+        for (std::int64_t row = 0; row < 2 * World::kImages; ++row)
+          if (!held[static_cast<std::size_t>(row / 2)]) train.push_back(row);
+        const LogisticFit fit =
+            LogisticRegression(world.items.features, train, {all.c[0], true, 1e-9, 100})
+                .fit(picked(labels, train));
+        for (const std::int64_t row : folds.test(0))
+          EXPECT_EQ(all.scores[static_cast<std::size_t>(row)],
+                    fit.decision(world.items.features.row(row)));
+      });
+}
+
+TEST(Folds, OfFewUsersLeaveAPairThatDecidesNothing) {
+  // Three users of each class, one of each in a fold: a pair trains on one of each, and where the
+  // only images they share no user with show one of them, on one class.
+  std::vector<float> values;
+  ProbeItems items;
+  RandomSequence random = Generator(12, "few users").sequence(0, 0);
+  for (std::int64_t image = 0; image < 9; ++image) {
+    for (const int seen : {0, 1}) {
+      items.users.push_back(2 * (seen == 1 ? image % 3 : image / 3) + seen);
+      items.seen.push_back(seen);
+      items.images.push_back(image);
+      for (int j = 0; j < 4; ++j) values.push_back(static_cast<float>(random.uniform() + seen));
+    }
+  }
+  items.features = {values, 18, 4};
+  ProbeOptions options = nested(0);
+  options.folds = 3;
+  const LeaveUsersOutProbe probe = leave_users_out_probe(items, options);
+  EXPECT_EQ(probe.c.size(), 3u);
+  for (const double score : probe.scores) EXPECT_TRUE(std::isfinite(score));
+}
+
+TEST(Folds, ThatChooseAreTheSameForAnyNumberOfThreads) {
+  const World world({0.5, 0.2, 0}, 7);
+  const int before = threads();
+  std::vector<LeaveUsersOutProbe> probes;
+  for (const int n : {1, 2, 3}) {
+    set_threads(n);
+    probes.push_back(leave_users_out_probe(world.items, nested(4)));
+  }
+  set_threads(before);
+  for (const std::size_t other : {1u, 2u}) {
+    EXPECT_EQ(probes[0].scores, probes[other].scores);
+    EXPECT_EQ(probes[0].auc_control.values, probes[other].auc_control.values);
+  }
+}
+
+TEST(Folds, RefuseAGridThatLeavesNoChoice) {
+  const World world({0, 0, 0}, 8);
+  const auto refused = [&](const std::function<void(ProbeOptions&)>& change) {
+    ProbeOptions options = nested(0);
+    change(options);
+    return refusal<ValueError>([&] { leave_users_out_probe(world.items, options); });
+  };
+  EXPECT_EQ(refused([](ProbeOptions& o) { o.folds = 2; }),
+            "probe: folds: expected at least 3 to choose c in the others, got 2");
+  EXPECT_EQ(refused([](ProbeOptions& o) {
+              o.c_grid = {1, 0.1, 1};
+            }),
+            "probe: c_grid: expected different values, got 1 twice");
+  EXPECT_EQ(refused([](ProbeOptions& o) {
+              o.c_grid = {0, 1};
+            }),
+            "logistic: c: expected a positive number, got 0");
+}
+
+}  // namespace
+}  // namespace chainline::experiments
