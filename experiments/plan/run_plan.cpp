@@ -78,10 +78,10 @@ class PlanRunner {
     const std::string adopted =
         outcome_.adopted > 0 ? fmt::format(", {} adopted", outcome_.adopted) : "";
     const PlanProgress start = progress();
-    say(fmt::format(
-        "{}: {} jobs, {} done{}{}", options_.title, plan_.size(), outcome_.found, adopted,
-        start.done == start.jobs ? ""
-                                 : "; about " + duration_text(seconds_left(start)) + " to go"));
+    const std::string left =
+        start.done == start.jobs ? "" : "; about " + duration_text(seconds_left(start)) + " to go";
+    say(fmt::format("{}: {}, {} done{}{}", options_.title, jobs_text(plan_.size()), outcome_.found,
+                    adopted, left));
     while (!all_done()) {
       reap();
       if (interrupt_.requested() && !stopping_) stop();
