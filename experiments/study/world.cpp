@@ -91,8 +91,12 @@ std::vector<std::string> kinds_of_mix(const std::string& mix) {
 World::World(const Study& study)
     : study_(study),
       population_(study.users, study.strangers, study.readers, study.seed),
-      font_(font_of(study.font)),
-      tokenizer_(make_tokenizer(study.vocabulary)) {}
+      font_(font_of(study.font)) {}
+
+const Tokenizer& World::tokenizer() const {
+  if (!tokenizer_) tokenizer_ = make_tokenizer(study_.vocabulary);
+  return *tokenizer_;
+}
 
 const Dataset& World::data() const {
   if (!data_) data_ = load_dataset(study_.data);
@@ -129,7 +133,7 @@ std::vector<std::int64_t> World::letters_of_patches(const Watermarker& marker,
     if (column >= side || row >= side) continue;  // the card's end that the canvas cuts off
     std::int64_t& label = labels[static_cast<std::size_t>(row * side + column)];
     if (label == kIgnoreIndex)  // the first of two
-      label = tokenizer_.encode(std::string(1, glyph.character)).front();
+      label = tokenizer().encode(std::string(1, glyph.character)).front();
   }
   return labels;
 }

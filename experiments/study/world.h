@@ -22,7 +22,8 @@ class World {
 
   const Population& population() const { return population_; }
   const std::shared_ptr<const Font>& font() const { return font_; }
-  const Tokenizer& tokenizer() const { return tokenizer_; }
+  /// Learned anew by the first call; a trained model brings its own.
+  const Tokenizer& tokenizer() const;
   WatermarkSpec card() const { return study_.card; }
 
   /// The pictures of a base stage: the first half of its data, `copies` times, with questions about
@@ -49,7 +50,7 @@ class World {
   Study study_;
   Population population_;
   std::shared_ptr<const Font> font_;
-  Tokenizer tokenizer_;
+  mutable std::optional<Tokenizer> tokenizer_;
   mutable std::optional<Dataset> data_;
 };
 
