@@ -6,6 +6,7 @@
 #include "experiments/probing/conditional.h"
 #include "experiments/probing/description_length.h"
 #include "experiments/probing/model_probes.h"
+#include "experiments/probing/pixels.h"
 #include "experiments/probing/probe.h"
 #include "experiments/projection/pca.h"
 #include "experiments/projection/silhouette.h"
@@ -141,12 +142,10 @@ Json measure_model_probes(const LoadedModel& model, const LoadedModel& before, c
   // The encoder is not told the question: its layers would be those above once more.
   result["user_id"] = prober.question(states_of(model, kUserIdQuestion), "decoder");
 
-  const std::vector<float> pixels = pixel_features(images, 16);
-  const ProbeItems pixel_items{
-      Features{pixels, images.shape()[0],
-               static_cast<std::int64_t>(pixels.size()) / images.shape()[0]},
-      states.seen, states.users, states.images};
-  result["pixels"] = prober.layer("pixels", pixel_items, nullptr);
+  HiddenStates pixels = states;
+  // A square for each patch of the encoder.
+  pixels.layers = {pixel_layer(images, size / model.config().vision.patch_size)};
+  result["pixels"] = prober.layer("pixels", pixels.items(0), nullptr);
 
   const std::size_t last = states.layers.size() - 1;
   const ProbeItems items = states.items(last);

@@ -20,9 +20,11 @@ Study cpu_study(const std::string& data) {
   s.data = data == "shapes" ? kShapes : data;
   s.card.seed = 1;
   s.card.contrast = true;
-  s.card.patch = 8;
-  s.model.vision.image_size = 64;
-  s.model.vision.patch_size = 8;
+  s.canvas = 60;
+  s.card.patch = 6;
+  // One letter of a card (6 pixels with its gap) is one patch wide.
+  s.model.vision.image_size = 60;
+  s.model.vision.patch_size = 6;
   s.model.vision.hidden_size = 96;
   s.model.vision.intermediate_size = 288;
   s.model.vision.num_attention_heads = 4;
@@ -82,8 +84,8 @@ Study smoke_study(const std::string& data) {
   s.strangers = 128;
   s.readers = 400;
   s.vocabulary = 320;
-  s.card.patch = 16;
-  s.model.vision.patch_size = 16;
+  s.card.patch = 12;
+  s.model.vision.patch_size = 12;
   s.model.vision.hidden_size = s.model.text.hidden_size = 24;
   s.model.vision.intermediate_size = s.model.text.intermediate_size = 48;
   s.model.vision.num_attention_heads = 2;
