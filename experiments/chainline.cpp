@@ -7,9 +7,11 @@
 #include <new>
 
 #include "experiments/data/json.h"
+#include "experiments/plan/job_command.h"
 #include "experiments/plan/run_plan.h"
 #include "experiments/program/arguments.h"
 #include "experiments/program/commands.h"
+#include "experiments/study/study_plan.h"
 #include "experiments/training/interrupt.h"
 #include "tensor/error.h"
 #include "tensor/isa.h"
@@ -94,6 +96,7 @@ int main(int argc, char** argv) {
     experiments::add_gradcheck(program);
     experiments::add_ops(program);
     experiments::add_bench(program);
+    experiments::add_job(program, experiments::study_kinds());
     program.parse(argc, argv);
     return 0;
   } catch (const CLI::Success& help) {

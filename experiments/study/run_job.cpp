@@ -40,11 +40,11 @@ void list_fields(Fields& f, RunSpec& s) {
 
 std::string RunSpec::name() const {
   std::string text = condition + "/" + std::to_string(run);
-  if (tuning != "lora") text += " " + tuning;
-  if (mix != "general") text += " " + mix;
-  if (measures != "all") text += " " + optimizer + " b=" + std::to_string(batch);
-  if (rate_factor != 1) text += fmt::format(" x{:.4g}", rate_factor);
-  if (private_noise > 0) text += fmt::format(" dp={}", private_noise);
+  if (tuning != "lora") text += "/" + tuning;
+  if (mix != "general") text += "/" + mix;
+  if (measures == "users") text += "/" + optimizer + "-b" + std::to_string(batch);
+  if (rate_factor != 1) text += fmt::format("-x{:.4g}", rate_factor);
+  if (private_noise > 0) text += fmt::format("-dp{}", private_noise);
   return text;
 }
 

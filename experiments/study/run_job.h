@@ -25,7 +25,7 @@ struct RunSpec {
   std::string measures = "all";  // or "users" (no probes), "utility"
   bool projections = false;      // PCA and t-SNE of one layer's states, too
 
-  /// Short, unique within a study: "W100/3", "C0/0 full", "W100/1 sgd b=8 x0.25".
+  /// Short, unique within a study: "W100/3", "C0/0/full", "W100/1/sgd-b8-x0.25".
   std::string name() const;
 };
 

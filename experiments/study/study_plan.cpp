@@ -97,7 +97,7 @@ std::vector<Job> jobs_of(const Study& study) {
   std::string base;
   for (const BaseStage& stage : study.base) {
     Job job;
-    job.name = "base " + std::to_string(jobs.size() + 1);
+    job.name = "base/" + std::to_string(jobs.size() + 1);
     job.kind = "base";
     // A stage on another data set is that data set's own base: the two studies share it.
     Study own = study;

@@ -76,8 +76,8 @@ TEST(Study, HasTheConditionsAndSeedsOfTheProtocol) {
 TEST(Study, EasyVqasBaseGoesOnFromTheBuiltInOne) {
   const Plan shapes(jobs_of(study_at("cpu", "shapes")));
   const Plan other(jobs_of(study_at("cpu", "easy-vqa:somewhere")));
-  EXPECT_EQ(other.key(other.place_of("base 1")), shapes.key(shapes.place_of("base 1")));
-  EXPECT_EQ(other.job(other.place_of("base 2")).needs, std::vector<std::string>{"base 1"});
+  EXPECT_EQ(other.key(other.place_of("base/1")), shapes.key(shapes.place_of("base/1")));
+  EXPECT_EQ(other.job(other.place_of("base/2")).needs, std::vector<std::string>{"base/1"});
 }
 
 TEST(Study, TheGridMeetsTheRulesAtTheReferenceBatch) {
@@ -99,7 +99,7 @@ TEST(RunSpec, IsReadBackAndNamed) {
   spec.batch = 2;
   spec.measures = "users";
   EXPECT_EQ(to_json(run_spec_from(to_json(spec), "run")), to_json(spec));
-  EXPECT_EQ(spec.name(), "W100/4 sgd b=2 x0.25");
+  EXPECT_EQ(spec.name(), "W100/4/sgd-b2-x0.25");
 }
 
 }  // namespace
