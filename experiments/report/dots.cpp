@@ -60,8 +60,9 @@ void draw_row(const DotChart& chart, const DotRow& row, double y, const PlotFram
   svg += row_mark(row, frame.to_x(row.value), y) + "</g>\n";
   const std::string text = numbers(chart, row);
   const bool narrow = frame.left < 20;
-  svg += svg_text(0, narrow ? y - 10 : y + 4, row.name);
-  svg += svg_text(frame.width, narrow ? y - 10 : y + 4, text, Anchor::end, "soft");
+  svg += svg_text(0, narrow ? y - 10 : y + 4, row.name, Anchor::start, narrow ? "halo" : "");
+  svg += svg_text(frame.width, narrow ? y - 10 : y + 4, text, Anchor::end,
+                  narrow ? "soft halo" : "soft");
 }
 
 /// What is drawn behind the rows: the zone, the ticks with their lines, the references.
@@ -139,7 +140,8 @@ std::string draw_version(const DotChart& chart, const std::string& figure, const
   const double row_height = narrow ? 36 : 22;
   for (const DotGroup& group : chart.groups) {
     if (!group.name.empty()) {
-      front += svg_text(0, y + kHeading - 8, group.name, Anchor::start, "strong");
+      front += svg_text(0, y + kHeading - 8, group.name, Anchor::start,
+                        narrow ? "strong halo" : "strong");
       y += kHeading;
     }
     for (const DotRow& row : group.rows) {

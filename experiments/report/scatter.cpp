@@ -127,17 +127,20 @@ std::string draw_version(const ScatterChart& chart, const std::string& figure,
         {fmt::format("<path class=\"point f{}\" d=\"M6 0{}\"/>", n, kForms[n]), names[n]});
   std::string body;
   double y = draw_keys(keys, 0, width, 14, body) - kLineHeight + 8;
+  double end = 0;
   for (std::size_t p = 0; p < chart.panels.size(); ++p) {
     PlotFrame frame;
     frame.width = width;
     frame.left = static_cast<double>(p % columns) * (across + 28);
     frame.right = frame.left + across - 4;
-    frame.top = y + (chart.panels[p].title.empty() ? 24 : 40);
+    frame.top = y + (chart.panels[p].title.empty() ? 24 : 42);
     frame.bottom = frame.top + (narrow ? 250 : 300);
     draw_panel(chart.panels[p], names, frame, body);
-    if (p + 1 == chart.panels.size() || columns == 1) y = frame.bottom + 44;
+    const bool bare = chart.panels[p].map && chart.panels[p].x.label.empty();
+    end = std::max(end, frame.bottom + (bare ? 4 : 44));
+    if (columns == 1) y = end + 6;
   }
-  return open_svg(narrow, width, y, figure, title, description(chart)) + body + "</svg>\n";
+  return open_svg(narrow, width, end, figure, title, description(chart)) + body + "</svg>\n";
 }
 
 }  // namespace

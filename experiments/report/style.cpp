@@ -33,7 +33,7 @@ constexpr std::array<Colour, 17> kColours = {{
     {"s4", "#8a6900", "#e2c02f"},
     {"s5", "#5f6b76", "#a9b4bf"},
     {"above", "#063a75", "#5aa9ea"},
-    {"below", "#662000", "#f08a3c"},
+    {"below", "#6e2300", "#f08a3c"},
     {"cell", "#000000", "#ffffff"},
     {"reverse", "#ffffff", "#000000"},
 }};
@@ -93,6 +93,7 @@ svg text { font-family: system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif
 svg .soft { fill: var(--soft); }
 svg .strong { font-weight: 600; }
 svg .small { font-size: 10px; }
+svg .halo { paint-order: stroke; stroke: var(--paper); stroke-width: 3; stroke-linejoin: round; }
 svg .cell { fill: var(--cell); }
 svg .reverse { fill: var(--reverse); }
 svg .above { fill: var(--above); }
@@ -136,7 +137,7 @@ table { border-collapse: collapse; width: 100%; font-size: .92rem; line-height: 
 th, td { padding: .4rem .75rem .4rem 0; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--grid); }
 thead th { border-bottom: 1px solid var(--soft); font-weight: 600; vertical-align: bottom; }
-thead .groups th { border-bottom: 0; padding-bottom: 0; }
+thead .groups > * { border-bottom: 0; padding-bottom: 0; }
 thead .groups th span { display: block; text-align: center; border-bottom: 1px solid var(--line);
   margin-left: 1rem; padding-bottom: .2rem; }
 tbody th { font-weight: 400; }
@@ -164,7 +165,7 @@ details tbody th { color: var(--soft); white-space: nowrap; }
   table { font-size: .85rem; }
   th, td { padding-right: .4rem; }
   th.number, td.number { padding-left: .5rem; }
-  details tbody th { white-space: normal; }
+  details tbody th, .badge { white-space: normal; }
 }
 @media print {
   @page {

@@ -148,8 +148,9 @@ class ReportInBrowser {
     EXPECT_EQ(faults, Json::array()) << view_.name;
   }
 
-  /// The page as a PDF file.
+  /// The page as a PDF file, on A4 as the style sheet asks.
   std::string pdf() {
+    browser_.call("Emulation.setEmulatedMedia", {{"media", ""}});  // a screen's would be printed
     return from_base64(browser_.call("Page.printToPDF", {{"preferCSSPageSize", true}}).at("data"));
   }
 

@@ -203,6 +203,66 @@ TEST(Report, RefusesPartsThatDoNotFit) {
             "report: t: expected 2 cells a row, got 1");
 }
 
+TEST(Report, SaysWhatAFigureRestsOn) {
+  const std::string html = render_report(sample_report());
+  EXPECT_NE(html.find("<dt>Claims</dt><dd><a href=\"#k5\">K5</a> <span class=\"badge refuted\">"
+                      "<span aria-hidden=\"true\">✗ </span>not supported</span>, K6</dd>"),
+            html.npos);
+  EXPECT_NE(html.find("<dt>Counts</dt><dd>128 people, 10 runs, 500 questions each</dd>"),
+            html.npos);
+  EXPECT_NE(html.find("<dt>Seeds</dt><dd>1 to 10</dd>"), html.npos);
+  EXPECT_NE(html.find("<dt>Control</dt><dd>people relabelled, 200 times</dd>"), html.npos);
+  EXPECT_EQ(render_report(report_of(small_chart())).find("class=\"basis\""), html.npos);
+}
+
+TEST(Report, ListsEveryFigureAndLeadsToIt) {
+  const Report report = sample_report();
+  const std::string html = render_report(report);
+  for (const Section& section : report.sections)
+    for (const Figure& figure : section.figures) {
+      const std::string name = figure_name(report, figure.id);
+      EXPECT_NE(html.find("<a href=\"#" + figure.id + "\">" + name + "</a>. "), html.npos) << name;
+      EXPECT_NE(html.find("<figure id=\"" + figure.id + "\""), html.npos);
+      EXPECT_NE(html.find(">" + name + ". "), html.npos);
+    }
+  EXPECT_EQ(figure_name(report, "claims"), "Table 2");
+  EXPECT_EQ(message_of<ValueError>([&] { figure_name(report, "none"); }),
+            "report: figure id: expected one of the report, got none");
+}
+
+TEST(Report, GivesTablesHeadingsNotesAndTheKeyboard) {
+  const std::string html = render_report(sample_report());
+  EXPECT_NE(html.find("<th scope=\"colgroup\" colspan=\"2\"><span>Against the rule</span></th>"),
+            html.npos);
+  EXPECT_NE(html.find("<li>The rule never sees a picture; <code>rule.json</code>.</li>"),
+            html.npos);
+  EXPECT_NE(html.find("<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
+                      "aria-labelledby=\"accuracy-title\">"),
+            html.npos);
+  EXPECT_NE(html.find("<tr id=\"k4\">"), html.npos);
+}
+
+TEST(Report, RefusesTablesWhosePartsDoNotFit) {
+  const auto refusal = [](auto change) {
+    Figure figure = sample_claims();
+    change(std::get<Table>(figure.body));
+    return message_of<ValueError>([&] { render_report(report_of(figure)); });
+  };
+  EXPECT_EQ(refusal([](Table& t) { t.rows[0][1] = "maybe"; }),
+            "report: claims: column Verdict: expected supported, not supported or not decidable, "
+            "got maybe");
+  EXPECT_EQ(refusal([](Table& t) {
+              t.groups = {{"a", 2}, {"b", 2}};
+            }),
+            "report: claims: expected groups over 5 columns, got 4");
+  EXPECT_EQ(refusal([](Table& t) { t.row_ids.pop_back(); }),
+            "report: claims: expected 3 ids of rows, got 2");
+  EXPECT_EQ(refusal([](Table& t) { t.row_ids[1] = "k1"; }),
+            "report: row id: expected a new one, got k1 again");
+  EXPECT_EQ(refusal([](Table& t) { t.row_ids[1] = "manifest"; }),
+            "report: row id: expected a new one, got manifest again");
+}
+
 TEST(WriteReport, WritesWhatItRenders) {
   const auto path = std::filesystem::path(testing::TempDir()) / "report_test.html";
   write_report(path, sample_report());

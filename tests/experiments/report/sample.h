@@ -188,16 +188,13 @@ inline Figure sample_conditions() {
 /// The claims with their verdicts; its rows are what the figures' claims lead to.
 inline Figure sample_claims() {
   Table table;
-  table.columns = {{"Claim"},
-                   {"Statement"},
-                   {"Effect", true},
-                   {"95 % interval", true},
-                   {"Verdict", false, true}};
-  table.rows = {{"K1", "Task skill stays", "−0.3", "−0.9 to 0.4", badge_text(Badge::supported)},
-                {"K4", "The effect is one of mini-batches", "0.4", "0.1 to 2.0",
-                 badge_text(Badge::not_decidable)},
-                {"K5", "Hidden states part seen people from unseen", "0.01", "−0.02 to 0.04",
-                 badge_text(Badge::not_supported)}};
+  table.columns = {
+      {"Claim"}, {"Verdict", false, true}, {"Statement"}, {"Effect", true}, {"Interval", true}};
+  table.rows = {{"K1", badge_text(Badge::supported), "Task skill stays", "−0.3", "−0.9 to 0.4"},
+                {"K4", badge_text(Badge::not_decidable), "The effect is one of mini-batches", "0.4",
+                 "0.1 to 2.0"},
+                {"K5", badge_text(Badge::not_supported),
+                 "Hidden states part seen people from unseen", "0.01", "−0.02 to 0.04"}};
   table.row_ids = {"k1", "k4", "k5"};
   return figure_of("claims", "What was decided", table);
 }
