@@ -129,6 +129,7 @@ class Pass {
 
   void step(Node& node, Variables arrived, const SumOf& sum_of) {
     const MemoryScope held("gradient of ", node.name(), node.scope());
+    const RuleOfNode ops_are_of(node);
     const Variables grad_outputs = with_zeros(node, std::move(arrived));
     const auto& edges = node.inputs();
     Needs needs(edges.size());
@@ -154,6 +155,7 @@ class Pass {
     check<AutogradError>(gradients.size() == edges.size(), node.name(), ": its rule gave ",
                          gradients.size(), " gradients for ", edges.size(), " inputs");
     if (options_.observer != nullptr) options_.observer->on_node(node, grad_outputs, gradients);
+    tell_observer_of_node(node, grad_outputs, gradients);
     for (std::size_t i = 0; i < edges.size(); ++i) {
       if (!needs[i] || !gradients[i].defined()) continue;
       if (summed[i] && !needs.taken(i)) refuse_sum(node, edges[i].leaf);

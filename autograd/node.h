@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "autograd/op_observer.h"
 #include "autograd/variable.h"
 #include "tensor/sample_sum.h"
 
@@ -186,9 +187,14 @@ class NameScope {
 
 /// Records one op: returns `outputs` as Variables whose history is a new Rule with these inputs.
 /// `fill(rule)` sets its attributes and saves its values; it is called only when a gradient may be
-/// asked for, that is, when recording is on and an input requires one.
+/// asked for, that is, when recording is on and an input requires one, or for an OpObserver.
 template <class Rule, class Fill>
 Variables record(const Variables& inputs, const std::vector<Tensor>& outputs, const Fill& fill) {
+  if (OpObserver::current() != nullptr) {
+    Rule rule;  // for its name, which may depend on its attributes
+    fill(rule);
+    tell_observer(rule, inputs, outputs);
+  }
   bool needed = false;
   for (const Variable& input : inputs) needed = needed || input.requires_grad();
   if (!needed || !recording()) return Variables(outputs.begin(), outputs.end());

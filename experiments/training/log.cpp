@@ -1,17 +1,9 @@
 #include "experiments/training/log.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <array>
-#include <cerrno>
 #include <charconv>
-#include <cstring>
-#include <span>
 
-#include "experiments/data/paths.h"
 #include "experiments/training/fields.h"
-#include "tensor/atomic_file.h"
 #include "tensor/error.h"
 
 namespace chainline::experiments {
@@ -32,19 +24,6 @@ std::string text_of(const LogLine& line) {
          ",\"learning_rate\":" + number(r.learning_rate) +
          ",\"samples\":" + std::to_string(r.samples) + ",\"tokens\":" + std::to_string(r.tokens) +
          ",\"samples_per_second\":" + number(line.samples_per_second) + "}\n";
-}
-
-/// The complete lines of a file.
-std::vector<std::string> lines_of(const std::filesystem::path& path) {
-  const std::vector<std::byte> bytes = read_file(path, kMaxJsonDataBytes);
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  std::vector<std::string> lines;
-  for (std::size_t begin = 0;;) {
-    const std::size_t end = text.find('\n', begin);
-    if (end == std::string_view::npos) return lines;
-    lines.emplace_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
 }
 
 LogLine parse_line(const std::string& text, const std::string& where) {
@@ -82,49 +61,32 @@ std::vector<LogLine> parse(const std::vector<std::string>& lines,
   return parsed;
 }
 
-}  // namespace
-
-TrainingLog::TrainingLog(std::filesystem::path path, const Json& header, std::int64_t steps)
-    : path_(std::move(path)) {
-  std::string content;
+/// What the file of a run that goes on after `steps` steps begins with.
+std::string beginning(const std::filesystem::path& path, const Json& header, std::int64_t steps) {
   if (steps == 0) {
     Json first = header;
     first["format"] = kFormat;
     first["version"] = kVersion;
-    content = first.dump() + "\n";
-  } else {
-    const std::vector<std::string> lines = lines_of(path_);
-    const auto have = static_cast<std::int64_t>(parse(lines, path_).size());
-    check<FileError>(have >= steps, path_.string(), ": expected the lines of ", steps,
-                     " steps, got ", have);
-    for (std::int64_t i = 0; i <= steps; ++i) content += lines[static_cast<std::size_t>(i)] + "\n";
+    return first.dump() + "\n";
   }
-  write_file_atomically(path_, std::as_bytes(std::span(content)));
-  file_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-  check<FileError>(file_ >= 0, path_.string(), ": ", std::strerror(errno));
+  const std::vector<std::string> lines = complete_lines(path);
+  const auto have = static_cast<std::int64_t>(parse(lines, path).size());
+  check<FileError>(have >= steps, path.string(), ": expected the lines of ", steps, " steps, got ",
+                   have);
+  std::string content;
+  for (std::int64_t i = 0; i <= steps; ++i) content += lines[static_cast<std::size_t>(i)] + "\n";
+  return content;
 }
 
-TrainingLog::~TrainingLog() {
-  if (file_ >= 0) ::close(file_);
-}
+}  // namespace
 
-void TrainingLog::put(const std::string& text) {
-  for (std::size_t done = 0; done < text.size();) {
-    const ssize_t n = ::write(file_, text.data() + done, text.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    check<FileError>(n >= 0, path_.string(), ": writing: ", std::strerror(errno));
-    done += static_cast<std::size_t>(n);
-  }
-}
+TrainingLog::TrainingLog(const std::filesystem::path& path, const Json& header, std::int64_t steps)
+    : file_(path, beginning(path, header, steps)) {}
 
-void TrainingLog::write(const LogLine& line) { put(text_of(line)); }
-
-void TrainingLog::sync() {
-  check<FileError>(::fsync(file_) == 0, path_.string(), ": syncing: ", std::strerror(errno));
-}
+void TrainingLog::write(const LogLine& line) { file_.put(text_of(line)); }
 
 std::vector<LogLine> read_log(const std::filesystem::path& path) {
-  return parse(lines_of(path), path);
+  return parse(complete_lines(path), path);
 }
 
 }  // namespace chainline::experiments

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "experiments/data/json.h"
+#include "experiments/training/line_file.h"
 #include "experiments/training/trainer.h"
 
 namespace chainline::experiments {
@@ -25,20 +26,14 @@ class TrainingLog {
   /// steps, which a killed run wrote after its last checkpoint, are cut off.
   ///
   /// **Errors** FileError when the lines of the first `steps` steps are not all there.
-  TrainingLog(std::filesystem::path path, const Json& header, std::int64_t steps);
-  ~TrainingLog();
-  TrainingLog(const TrainingLog&) = delete;
-  TrainingLog& operator=(const TrainingLog&) = delete;
+  TrainingLog(const std::filesystem::path& path, const Json& header, std::int64_t steps);
 
   void write(const LogLine& line);
   /// Brings what was written to the disk.
-  void sync();
+  void sync() { file_.sync(); }
 
  private:
-  void put(const std::string& text);
-
-  std::filesystem::path path_;
-  int file_ = -1;
+  LineFile file_;
 };
 
 /// The lines of a log without its header.

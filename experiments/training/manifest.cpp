@@ -61,10 +61,16 @@ std::string shell_word(const std::string& word) {
   return quoted + "'";
 }
 
-std::string command_line() {
+std::vector<std::string> command_words() {
   std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  std::vector<std::string> words;
+  for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
+  return words;
+}
+
+std::string command_line() {
   std::string line;
-  for (std::string word; std::getline(file, word, '\0');) {
+  for (const std::string& word : command_words()) {
     if (!line.empty()) line += ' ';
     line += shell_word(word);
   }

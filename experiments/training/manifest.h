@@ -41,6 +41,8 @@ void write_manifest(const std::filesystem::path& folder, const Manifest& manifes
 /// The word as a shell would take it: in single quotes where it needs them.
 std::string shell_word(const std::string& word);
 
+/// The words of this process's command line, the program first; none where the system does not tell.
+std::vector<std::string> command_words();
 /// This process's command line as a shell would take it, "" where the system does not tell.
 std::string command_line();
 

@@ -15,6 +15,8 @@ namespace chainline::experiments {
 struct StepOutputs {
   std::vector<Tensor> losses;  ///< of each part's samples
   Tensor norm;                 ///< f64 (): of the gradient
+  /// Of each parameter, before clipping; none unless they are kept (Trainer::keep_gradients).
+  std::vector<Tensor> gradients;
 };
 
 /// Steps of a training on a device, of which each is recorded once (DeviceGraph) and replayed

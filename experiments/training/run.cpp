@@ -1,6 +1,7 @@
 #include "experiments/training/run.h"
 
 #include <chrono>
+#include <memory>
 
 #include "experiments/training/config.h"
 #include "experiments/training/fields.h"
@@ -25,29 +26,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-/// All that the final weights are a function of, by name.
-Json identity_of(nn::Mllm& model, const Samples& samples, const TrainingConfig& config,
-                 const RunPlan& plan) {
-  Json identity = to_json(config);
-  if (config.math == Math::exact) {
-    identity.erase("micro_batch");
-  } else {
-    identity["math_device"] = cuda::backend(model.device().index).name();
-    if (!plan.kernels.empty()) identity["kernels_sha256"] = sha256_hex(plan.kernels);
-  }
-  identity.erase("recompute");
-  identity.erase("graph");
-  identity["samples_sha256"] = samples.sha256();
-  identity["first_weights_sha256"] = nn::hash_of(nn::named_parameters(model));
-  Sha256 trainable;
-  for (const nn::NamedParameter& p : nn::trainable_parameters(model)) {
-    trainable.update(p.name + "\n");
-  }
-  identity["trainable_sha256"] = to_hex(trainable.digest());
-  for (const auto& [name, text] : plan.texts) identity[name + "_sha256"] = sha256_hex(text);
-  return identity;
 }
 
 /// training.json: where a training is.
@@ -85,14 +63,6 @@ Position position_from(const nn::Checkpoint& checkpoint, const std::filesystem::
   return position;
 }
 
-/// What a user would call a digest; "" for a key that says it itself.
-std::string in_words(const std::string& key) {
-  if (key == "trainable_sha256") return " (which parameters are trained)";
-  if (key == "first_weights_sha256") return " (the weights before the first step)";
-  if (key == "samples_sha256") return " (the data with their watermarks)";
-  return "";
-}
-
 void check_same(const Json& saved, const Json& wanted, const std::string& where) {
   const auto value = [](const Json& object, const std::string& key) {
     return object.contains(key) ? excerpt(object[key]) : std::string("nothing");
@@ -102,7 +72,7 @@ void check_same(const Json& saved, const Json& wanted, const std::string& where)
   for (const auto& item : keys.items()) {
     const std::string& key = item.key();
     if (saved.contains(key) && wanted.contains(key) && saved[key] == wanted[key]) continue;
-    throw FileError(where + ": " + key + in_words(key) + ": this training has " +
+    throw FileError(where + ": " + key + identity_in_words(key) + ": this training has " +
                     value(wanted, key) + ", the checkpoint has " + value(saved, key) +
                     "; use another folder for another training");
   }
@@ -144,6 +114,53 @@ void save(nn::Mllm& model, const Trainer& trainer, Math math, const Position& po
   nn::write_checkpoint(plan.folder / "checkpoint", checkpoint);
 }
 
+/// The trace of a training that goes on where its trainer is; null without one.
+std::unique_ptr<TraceWriter> open_trace(Trainer& trainer, const Json& identity, Device device,
+                                        const RunPlan& plan) {
+  const std::filesystem::path path = plan.folder / kTraceFile;
+  if (!plan.trace) {
+    check<FileError>(!std::filesystem::exists(path), path.string(),
+                     ": a training that was begun with a trace goes on with it (chainline train "
+                     "--trace), so that no step is missing from it; remove the file to go on "
+                     "without");
+    return nullptr;
+  }
+  TraceHeader header;
+  header.title = plan.title;
+  header.device = device == kCpu ? "cpu" : cuda::backend(device.index).name();
+  header.identity = identity;
+  header.origin = *plan.trace;
+  std::vector<Tensor> weights;
+  for (const nn::NamedParameter& p : trainer.parameters()) {
+    header.parameters.push_back(p.name);
+    weights.push_back(p.variable.value());
+  }
+  trainer.keep_gradients();
+  return std::make_unique<TraceWriter>(path, header, trainer.steps_done(), bits_hashes(weights));
+}
+
+/// Puts model and trainer where the checkpoint left them, unless that is after `at_most` steps.
+Position restore(nn::Mllm& model, Trainer& trainer, const Json& identity,
+                 const std::filesystem::path& folder, std::int64_t at_most) {
+  const nn::Checkpoint checkpoint = nn::read_checkpoint(folder);
+  const Position saved = position_from(checkpoint, folder);
+  const TrainingConfig& config = trainer.config();
+  check_same(saved.identity, identity, (folder / kPosition).string());
+  check<FileError>(saved.steps >= 0 && saved.steps <= config.steps, (folder / kPosition).string(),
+                   ": steps_done: expected 0 .. ", config.steps, ", got ", saved.steps);
+  if (saved.steps > at_most) return saved;
+  const std::vector<nn::NamedState> state =
+      ordered(trainer.optimizer_state(), checkpoint, (folder / "optimizer.safetensors").string());
+  nn::load_parameters(nn::named_parameters(model), checkpoint.model,
+                      (folder / "model.safetensors").string());
+  trainer.restore(saved.steps, state);
+  const auto kernels = checkpoint.texts.find(kKernels);
+  if (config.math == Math::fast && kernels != checkpoint.texts.end()) {
+    take_kernels(model, kernels->second, (folder / kKernels).string());
+  }
+  return saved;
+}
+
 void make_folder(const std::filesystem::path& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
@@ -151,6 +168,42 @@ void make_folder(const std::filesystem::path& folder) {
 }
 
 }  // namespace
+
+Json training_identity(nn::Mllm& model, const Samples& samples, const TrainingConfig& config,
+                       const RunPlan& plan) {
+  Json identity = to_json(config);
+  if (config.math == Math::exact) {
+    identity.erase("micro_batch");
+  } else {
+    identity["math_device"] = cuda::backend(model.device().index).name();
+    if (!plan.kernels.empty()) identity["kernels_sha256"] = sha256_hex(plan.kernels);
+  }
+  identity.erase("recompute");
+  identity.erase("graph");
+  identity["samples_sha256"] = samples.sha256();
+  identity["first_weights_sha256"] = nn::hash_of(nn::named_parameters(model));
+  Sha256 trainable;
+  for (const nn::NamedParameter& p : nn::trainable_parameters(model)) {
+    trainable.update(p.name + "\n");
+  }
+  identity["trainable_sha256"] = to_hex(trainable.digest());
+  for (const auto& [name, text] : plan.texts) identity[name + "_sha256"] = sha256_hex(text);
+  return identity;
+}
+
+std::string identity_in_words(const std::string& key) {
+  if (key == "trainable_sha256") return " (which parameters are trained)";
+  if (key == "first_weights_sha256") return " (the weights before the first step)";
+  if (key == "samples_sha256") return " (the data with their watermarks)";
+  return "";
+}
+
+std::int64_t restore_training(nn::Mllm& model, Trainer& trainer, const Json& identity,
+                              const std::filesystem::path& checkpoint, std::int64_t at_most) {
+  if (!std::filesystem::exists(checkpoint)) return 0;
+  const std::int64_t steps = restore(model, trainer, identity, checkpoint, at_most).steps;
+  return steps <= at_most ? steps : 0;
+}
 
 TrainedRun train_run(nn::Mllm& model, const Samples& samples, const TrainingConfig& config,
                      const RunPlan& plan) {
@@ -163,28 +216,19 @@ TrainedRun train_run(nn::Mllm& model, const Samples& samples, const TrainingConf
 
   Trainer trainer(model, samples, config);
   Position position;
-  position.identity = identity_of(model, samples, config, plan);
+  position.identity = training_identity(model, samples, config, plan);
   TrainedRun result;
   if (config.math == Math::fast) take_kernels(model, plan.kernels, "training: kernels");
   if (std::filesystem::exists(folder)) {
-    const nn::Checkpoint checkpoint = nn::read_checkpoint(folder);
-    const Position saved = position_from(checkpoint, folder);
-    check_same(saved.identity, position.identity, (folder / kPosition).string());
-    check<FileError>(saved.steps >= 0 && saved.steps <= config.steps, (folder / kPosition).string(),
-                     ": steps_done: expected 0 .. ", config.steps, ", got ", saved.steps);
-    const std::vector<nn::NamedState> state =
-        ordered(trainer.optimizer_state(), checkpoint, (folder / "optimizer.safetensors").string());
-    nn::load_parameters(nn::named_parameters(model), checkpoint.model,
-                        (folder / "model.safetensors").string());
-    trainer.restore(saved.steps, state);
-    const auto kernels = checkpoint.texts.find(kKernels);
-    if (config.math == Math::fast && kernels != checkpoint.texts.end()) {
-      take_kernels(model, kernels->second, (folder / kKernels).string());
-    }
-    position = saved;
-    result.resumed_from = saved.steps;
+    position = restore(model, trainer, position.identity, folder, config.steps);
+    result.resumed_from = position.steps;
   }
 
+  // That of a finished training is verified once more.
+  std::unique_ptr<TraceWriter> trace;
+  if (plan.trace || !trainer.done()) {
+    trace = open_trace(trainer, position.identity, model.device(), plan);
+  }
   if (!trainer.done()) {
     TrainingLog log(plan.folder / "log.jsonl",
                     {{"title", plan.title}, {"identity", position.identity}}, trainer.steps_done());
@@ -205,12 +249,18 @@ TrainedRun train_run(nn::Mllm& model, const Samples& samples, const TrainingConf
       position.steps = record.step;
       position.finished = trainer.done();
       log.write({record, speed});
+      if (trace) {
+        const Clock::time_point hashed = Clock::now();
+        trace->write(trace_line(trainer, record));
+        result.seconds_traced += seconds_since(hashed);
+      }
       progress.update(record.step, record.loss, speed);
       if (plan.progress)
         plan.progress(static_cast<double>(record.step) / static_cast<double>(config.steps));
       const bool stop = interrupt.requested() && !position.finished;
       if (stop || position.finished || record.step % plan.checkpoint_every == 0) {
         log.sync();  // before the checkpoint, which promises these lines
+        if (trace) trace->sync();
         save(model, trainer, config.math, position, plan);
       }
       if (stop) {

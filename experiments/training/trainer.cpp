@@ -97,7 +97,7 @@ LossInputs Trainer::next_part(std::int64_t step, StepRecord& record) {
   // Fewer shapes are fewer graphs (RecordedSteps). Without graphs too: the kernels of the fast class
   // are chosen by shape, and whether steps are recorded must not show.
   constexpr std::int64_t kColumns = 8;
-  if (model_.device() != kCpu) {
+  if (widen_texts_ || model_.device() != kCpu) {
     samples.text = widened(samples.text, kColumns, model_.config().pad_token_id);
   }
   const BatchTensors part(samples, kCpu);
@@ -130,6 +130,7 @@ StepOutputs Trainer::compute(const RecordedSteps::Part& part) {
     sgd_->apply(gradients, clip.factor);
   }
   out.norm = clip.norm;
+  if (keep_gradients_) out.gradients = gradients;
   return out;
 }
 
@@ -154,6 +155,7 @@ StepOutputs Trainer::compute_on_device(Prepared& now) {
 
 StepRecord Trainer::step() {
   const bool on_cpu = model_.device() == kCpu;
+  gradients_.clear();
   Prepared now;
   if (on_cpu) {
     now.record = record_of(steps_);
@@ -177,6 +179,7 @@ StepRecord Trainer::step() {
                     record.loss);
   check<ValueError>(std::isfinite(record.gradient_norm), "training: the gradient's norm of step ",
                     steps_ + 1, " is ", record.gradient_norm);
+  gradients_ = out.gradients;
   settle_block_cache();
   record.step = ++steps_;
   return record;

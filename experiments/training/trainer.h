@@ -88,6 +88,23 @@ class Trainer {
   /// How many shapes of steps were recorded so far, to be replayed.
   std::size_t recorded_steps() const { return recorded_.recorded(); }
 
+  // --- for those who look at a training (TraceLine, train_twins, bisect) ---
+  /// The parameters that are trained.
+  const std::vector<nn::NamedParameter>& parameters() const { return parameters_; }
+  const TrainingConfig& config() const { return config_; }
+  const Samples& samples() const { return samples_; }
+  /// The samples of a step, counted from 0.
+  std::vector<std::int64_t> samples_of(std::int64_t step) { return order_.at(step); }
+  /// From the next step on gradients() are those of the last step, before clipping: one per
+  /// parameter, undefined where none arrived. On a device that replays recorded steps each of them
+  /// keeps gradients of its own. To be asked for before the first step.
+  void keep_gradients() { keep_gradients_ = true; }
+  const std::vector<Tensor>& gradients() const { return gradients_; }
+  /// Fills texts up as for a device that replays steps, whatever the device is: it changes no bit
+  /// of the result, and gives the steps of two devices tensors of the same shapes. To be asked for
+  /// before the first step.
+  void widen_texts() { widen_texts_ = true; }
+
   /// What a checkpoint needs beside the weights.
   std::vector<nn::NamedState> optimizer_state() const;
   void restore(std::int64_t steps, const std::vector<nn::NamedState>& state);
@@ -123,6 +140,8 @@ class Trainer {
   std::unique_ptr<BatchLoader> loader_;  // of the micro-batches from steps_ on, none before step()
   std::optional<Prepared> next_;         // the next step's samples, prepared while a device works
   RecordedSteps recorded_;
+  bool keep_gradients_ = false, widen_texts_ = false;
+  std::vector<Tensor> gradients_;  // of the last step, if they are kept
 };
 
 }  // namespace chainline::experiments
