@@ -43,32 +43,18 @@ Products products_of(const Tensor& g, const Tensor& h) {
   return sum;
 }
 
-/// The parts of the model, and which of them each parameter is in.
-struct Groups {
-  std::vector<std::string> names = {kAllParameters};
-  std::vector<std::size_t> of_parameter;
-
-  explicit Groups(const std::vector<nn::NamedParameter>& parameters) {
-    for (const nn::NamedParameter& p : parameters) {
-      const std::string group = gradient_group(p.name);
-      const auto found = std::find(names.begin(), names.end(), group);
-      of_parameter.push_back(static_cast<std::size_t>(found - names.begin()));
-      if (found == names.end()) names.push_back(group);
-    }
+std::vector<Agreement> compare_by_group(const GradientGroups& groups, const std::vector<Tensor>& g,
+                                        const std::vector<Tensor>& h) {
+  std::vector<Products> sums(groups.names.size());
+  for (std::size_t p = 0; p < groups.of_parameter.size(); ++p) {
+    const Products products = products_of(g[p], h[p]);
+    sums[0] += products;
+    sums[groups.of_parameter[p]] += products;
   }
-
-  std::vector<Agreement> compare(const std::vector<Tensor>& g, const std::vector<Tensor>& h) const {
-    std::vector<Products> sums(names.size());
-    for (std::size_t p = 0; p < of_parameter.size(); ++p) {
-      const Products products = products_of(g[p], h[p]);
-      sums[0] += products;
-      sums[of_parameter[p]] += products;
-    }
-    std::vector<Agreement> result;
-    for (const Products& sum : sums) result.push_back(sum.agreement());
-    return result;
-  }
-};
+  std::vector<Agreement> result;
+  for (const Products& sum : sums) result.push_back(sum.agreement());
+  return result;
+}
 
 /// Mean and interval of what is finite; NaN without anything.
 Spread spread_of(std::vector<double> values, const GradientOptions& options) {
@@ -133,6 +119,15 @@ std::string gradient_group(const std::string& parameter) {
   throw ValueError("gradients: parameter " + parameter + " belongs to no known part of the model");
 }
 
+GradientGroups::GradientGroups(const std::vector<nn::NamedParameter>& parameters) {
+  for (const nn::NamedParameter& p : parameters) {
+    const std::string group = gradient_group(p.name);
+    const auto found = std::find(names.begin(), names.end(), group);
+    of_parameter.push_back(static_cast<std::size_t>(found - names.begin()));
+    if (found == names.end()) names.push_back(group);
+  }
+}
+
 std::vector<Tensor> batch_gradients(nn::Mllm& model, const Samples& samples,
                                     const std::vector<std::int64_t>& batch,
                                     const GradientOptions& options) {
@@ -167,7 +162,7 @@ std::vector<GradientPoint> compare_gradients(nn::Mllm& model, const Samples& cle
                     marked.size(), " watermarked ones");
   check<ValueError>(options.batches >= 2, "gradients: batches: expected at least 2, got ",
                     options.batches);
-  const Groups groups(nn::trainable_parameters(model));
+  const GradientGroups groups(nn::trainable_parameters(model));
   const std::vector<std::int64_t> order = epoch_order(clean.size(), options.seed, 0);
   std::vector<std::vector<GradientPoint>> by_group(groups.names.size());
   for (const std::int64_t b : options.batch_sizes) {
@@ -179,8 +174,9 @@ std::vector<GradientPoint> compare_gradients(nn::Mllm& model, const Samples& cle
     for (std::int64_t k = 0; k < options.batches; ++k) {
       const std::vector<std::int64_t> batch(order.begin() + k * b, order.begin() + (k + 1) * b);
       std::vector<Tensor> g = batch_gradients(model, clean, batch, options);
-      versions.push_back(groups.compare(g, batch_gradients(model, marked, batch, options)));
-      if (k > 0) neighbours.push_back(groups.compare(before, g));
+      versions.push_back(
+          compare_by_group(groups, g, batch_gradients(model, marked, batch, options)));
+      if (k > 0) neighbours.push_back(compare_by_group(groups, before, g));
       before = std::move(g);
     }
     for (std::size_t i = 0; i < groups.names.size(); ++i) {

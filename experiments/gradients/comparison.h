@@ -9,6 +9,7 @@
 #include "experiments/training/samples.h"
 #include "experiments/training/trainer.h"
 #include "nn/mllm.h"
+#include "nn/parameter.h"
 #include "tensor/tensor.h"
 
 namespace chainline::experiments {
@@ -56,6 +57,15 @@ std::string gradient_group(const std::string& parameter);
 
 /// The name of all parameters together, first in every result.
 inline constexpr const char* kAllParameters = "all parameters";
+
+/// All parameters and the parts of the model, and which of the parts each parameter is in.
+struct GradientGroups {
+  std::vector<std::string> names = {kAllParameters};
+  std::vector<std::size_t> of_parameter;
+
+  /// **Errors** those of gradient_group.
+  explicit GradientGroups(const std::vector<nn::NamedParameter>& parameters);
+};
 
 /// The f32 gradients of one batch, one per trainable parameter, as the trainer computes them.
 std::vector<Tensor> batch_gradients(nn::Mllm& model, const Samples& samples,
