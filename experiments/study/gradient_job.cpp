@@ -91,7 +91,7 @@ class GradientStudy {
     for (const std::int64_t size : study_.gradient_sizes)
       if (size <= clean.size()) sizes.push_back(size);
     std::vector<Version> versions = versions_of(model, parameters, groups, sizes.size());
-    Agreements neighbours(groups.names().size(), sizes.size());
+    Agreements neighbours(groups.names.size(), sizes.size());
     std::vector<Gradient> sums(sizes.size()), before(sizes.size());
     Gradient first;
     for (std::int64_t s = 0; s < clean.size(); ++s) {
@@ -104,13 +104,13 @@ class GradientStudy {
         for (std::size_t z = 0; z < sizes.size(); ++z) {
           add_to(version.sums[z], h);
           if ((s + 1) % sizes[z] != 0) continue;
-          version.agreements.add(z, groups.compare(sums[z], version.sums[z]));
+          version.agreements.add(z, compare(groups, sums[z], version.sums[z]));
           version.sums[z].clear();
         }
       }
       for (std::size_t z = 0; z < sizes.size(); ++z) {
         if ((s + 1) % sizes[z] != 0) continue;
-        if (!before[z].empty()) neighbours.add(z, groups.compare(before[z], sums[z]));
+        if (!before[z].empty()) neighbours.add(z, compare(groups, before[z], sums[z]));
         before[z] = std::move(sums[z]);
         sums[z].clear();
       }
@@ -123,11 +123,11 @@ class GradientStudy {
       moments[version.name] = moments_json(version.moments->moments());
       energy[version.name] = pixel_energy(clean, version.samples);
     }
-    Agreements rerun(groups.names().size(), sizes.size());
-    rerun.add(0, groups.compare(first, gradient_of(model, clean, 0)));
+    Agreements rerun(groups.names.size(), sizes.size());
+    rerun.add(0, compare(groups, first, gradient_of(model, clean, 0)));
     comparisons["rerun"] = rerun.json();
     return {{"at", at},
-            {"groups", groups.names()},
+            {"groups", groups.names},
             {"sizes", sizes},
             {"samples", clean.size()},
             {"comparisons", comparisons},
@@ -157,7 +157,7 @@ class GradientStudy {
     const auto add = [&](const std::string& name, Samples samples) {
       versions.push_back({name, std::move(samples),
                           std::make_unique<GradientMomentSums>(parameters),
-                          Agreements(groups.names().size(), sizes), std::vector<Gradient>(sizes)});
+                          Agreements(groups.names.size(), sizes), std::vector<Gradient>(sizes)});
     };
     for (const char* code : {"W50", "W100", "P-noise", "P-const", "IMG", "TXT"}) {
       const Treated treated = treat(split_, condition_of(code), world_.population(), assignment_,
