@@ -45,6 +45,14 @@ class Samples {
   const Tokens& tokens(std::int64_t sample) const { return tokens_[at(sample)]; }
   /// Labelled tokens of a sample: what per-token normalisation divides by.
   std::int64_t labelled(std::int64_t sample) const;
+  /// Whose each sample is, for a training that hides its users (PrivateUnits): a number of a user, or
+  /// kOwnUnit for a sample that is nobody's. Everybody has kOwnUnit until it is said.
+  ///
+  /// **Errors** ValueError for another number of entries than samples, or one below kOwnUnit.
+  void set_units(std::vector<std::int64_t> units);
+  std::int64_t unit(std::int64_t sample) const { return units_[at(sample)]; }
+  static constexpr std::int64_t kOwnUnit = -1;
+
   /// The cards of all samples' images (Pictures::cards).
   std::vector<LedgerLine> cards() const { return pictures_->cards(); }
 
@@ -62,6 +70,7 @@ class Samples {
 
   std::vector<Tokens> tokens_;
   std::vector<std::int64_t> image_of_;  // by sample: a row of pictures_
+  std::vector<std::int64_t> units_;     // by sample
   std::shared_ptr<const Pictures> pictures_;
 };
 
