@@ -43,19 +43,6 @@ Products products_of(const Tensor& g, const Tensor& h) {
   return sum;
 }
 
-std::vector<Agreement> compare_by_group(const GradientGroups& groups, const std::vector<Tensor>& g,
-                                        const std::vector<Tensor>& h) {
-  std::vector<Products> sums(groups.names.size());
-  for (std::size_t p = 0; p < groups.of_parameter.size(); ++p) {
-    const Products products = products_of(g[p], h[p]);
-    sums[0] += products;
-    sums[groups.of_parameter[p]] += products;
-  }
-  std::vector<Agreement> result;
-  for (const Products& sum : sums) result.push_back(sum.agreement());
-  return result;
-}
-
 /// Mean and interval of what is finite; NaN without anything.
 Spread spread_of(std::vector<double> values, const GradientOptions& options) {
   Spread spread;
@@ -144,6 +131,19 @@ std::vector<Tensor> batch_gradients(nn::Mllm& model, const Samples& samples,
     sums.add(loss.by_sample, loss.options());
   }
   return sums.finish();
+}
+
+std::vector<Agreement> compare_by_group(const GradientGroups& groups, const std::vector<Tensor>& g,
+                                        const std::vector<Tensor>& h) {
+  std::vector<Products> sums(groups.names.size());
+  for (std::size_t p = 0; p < groups.of_parameter.size(); ++p) {
+    const Products products = products_of(g[p], h[p]);
+    sums[0] += products;
+    sums[groups.of_parameter[p]] += products;
+  }
+  std::vector<Agreement> result;
+  for (const Products& sum : sums) result.push_back(sum.agreement());
+  return result;
 }
 
 Agreement compare(const std::vector<Tensor>& g, const std::vector<Tensor>& h) {

@@ -79,8 +79,8 @@ std::vector<Tensor> batch_gradients(nn::Mllm& model, const Samples& samples,
 Agreement compare(const std::vector<Tensor>& g, const std::vector<Tensor>& h);
 
 /// The same for every group, in the groups' order.
-std::vector<Agreement> compare(const GradientGroups& groups, const std::vector<Tensor>& g,
-                               const std::vector<Tensor>& h);
+std::vector<Agreement> compare_by_group(const GradientGroups& groups, const std::vector<Tensor>& g,
+                                        const std::vector<Tensor>& h);
 
 /// Same weights, same batch, with and without watermarks: `clean` and `marked` hold the same
 /// samples. Returns a point per part of the model and batch size, parts in the model's order.

@@ -24,11 +24,11 @@ namespace {
 struct TrainCommand {
   std::string data, out, config, from;
   std::optional<std::int64_t> steps, batch, micro_batch, people, vocabulary, lora_rank;
-  std::optional<double> learning_rate, watermark_rate;
+  std::optional<double> learning_rate, watermark_rate, dp_clip, dp_noise;
   std::optional<int> fields;
   std::optional<std::uint64_t> seed;
   std::vector<std::string> freeze;
-  std::optional<std::string> math, kernels;
+  std::optional<std::string> math, kernels, normalization, dp_unit;
   bool recompute = false, memory = false, no_graph = false;
   std::int64_t checkpoint_every = 200;
   DeviceOption device;
@@ -49,7 +49,18 @@ TrainSettings TrainCommand::settings() const {
   set(s.training.steps, steps);
   set(s.training.batch, batch);
   set(s.training.micro_batch, micro_batch);
-  s.training.micro_batch = std::min(s.training.micro_batch, s.training.batch);
+  set(s.training.dp_clip, dp_clip);
+  set(s.training.dp_noise, dp_noise);
+  if (dp_unit) s.training.dp_unit = *dp_unit == "user" ? PrivacyUnit::user : PrivacyUnit::sample;
+  if (normalization) {
+    s.training.normalization = *normalization == "sum"         ? Normalization::sum
+                               : *normalization == "per_token" ? Normalization::per_token
+                                                               : Normalization::per_sample;
+  }
+  // A private batch counts users, who have many samples.
+  if (s.training.dp_clip == 0) {
+    s.training.micro_batch = std::min(s.training.micro_batch, s.training.batch);
+  }
   if (recompute) s.training.recompute = true;
   if (no_graph) s.training.graph = false;
   set(s.training.learning_rate, learning_rate);
@@ -128,7 +139,14 @@ void TrainCommand::run() const {
     return Samples(split, 0, static_cast<std::int64_t>(split.examples.size()), model.conversation,
                    image_size, cards);
   };
-  const Samples train = samples_of(dataset.train, watermarker.get());
+  Samples train = samples_of(dataset.train, watermarker.get());
+  if (s.training.dp_clip > 0 && s.training.dp_unit == PrivacyUnit::user) {
+    check<ValueError>(
+        watermarker != nullptr,
+        "train: dp_unit: expected sample without watermarks, which say whose an image "
+        "is, got user");
+    train.set_units(units_of_cards(dataset.train, 0, train.size(), train.cards()));
+  }
 
   plan.folder = out;
   plan.checkpoint_every = checkpoint_every;
@@ -234,6 +252,24 @@ void add_train(CLI::App& program) {
                   "For --math=fast: take the kernels of another run (its checkpoint/kernels.json) "
                   "instead of the quickest; on the same device they give the same bits")
       ->check(named("a file"));
+  app->add_option("--normalization", c->normalization,
+                  "What a sample's loss is divided by: nothing (sum), the batch's answer tokens "
+                  "(per_token), or its own and the batch's samples (per_sample) (per_token)")
+      ->check(one_of({"sum", "per_token", "per_sample"}));
+  app->add_option(
+         "--dp-clip", c->dp_clip,
+         "Train privately (DP-SGD): shorten each unit's gradient to this length; --batch is "
+         "then the number of units of a step on average, and --normalization sum or "
+         "per_sample (0, which is not privately)")
+      ->check(any_number());
+  app->add_option("--dp-noise", c->dp_noise,
+                  "Deviation of the noise on the sum of the units' gradients, over --dp-clip (0)")
+      ->check(any_number());
+  app->add_option(
+         "--dp-unit", c->dp_unit,
+         "What is hidden: a user with all images that carry the user's card, or each sample "
+         "(user)")
+      ->check(one_of({"user", "sample"}));
   app->add_option("--checkpoint-every", c->checkpoint_every, "Steps between checkpoints")
       ->check(whole_number(1))
       ->capture_default_str();

@@ -104,13 +104,13 @@ class GradientStudy {
         for (std::size_t z = 0; z < sizes.size(); ++z) {
           add_to(version.sums[z], h);
           if ((s + 1) % sizes[z] != 0) continue;
-          version.agreements.add(z, compare(groups, sums[z], version.sums[z]));
+          version.agreements.add(z, compare_by_group(groups, sums[z], version.sums[z]));
           version.sums[z].clear();
         }
       }
       for (std::size_t z = 0; z < sizes.size(); ++z) {
         if ((s + 1) % sizes[z] != 0) continue;
-        if (!before[z].empty()) neighbours.add(z, compare(groups, before[z], sums[z]));
+        if (!before[z].empty()) neighbours.add(z, compare_by_group(groups, before[z], sums[z]));
         before[z] = std::move(sums[z]);
         sums[z].clear();
       }
@@ -124,7 +124,7 @@ class GradientStudy {
       energy[version.name] = pixel_energy(clean, version.samples);
     }
     Agreements rerun(groups.names.size(), sizes.size());
-    rerun.add(0, compare(groups, first, gradient_of(model, clean, 0)));
+    rerun.add(0, compare_by_group(groups, first, gradient_of(model, clean, 0)));
     comparisons["rerun"] = rerun.json();
     return {{"at", at},
             {"groups", groups.names},

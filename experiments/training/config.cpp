@@ -27,6 +27,9 @@ void list_fields(Fields& f, TrainingConfig& c) {
   f("momentum", c.momentum);
   f.choice("normalization", c.normalization, {"sum", "per_token", "per_sample"});
   f.choice("math", c.math, {"exact", "fast"});
+  f("dp_clip", c.dp_clip);
+  f("dp_noise", c.dp_noise);
+  f.choice("dp_unit", c.dp_unit, {"user", "sample"});
   f("seed", c.seed);
 }
 

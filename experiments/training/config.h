@@ -14,7 +14,8 @@ enum class Keys { all, some };
 
 /// {"steps", "batch", "micro_batch", "recompute", "optimizer": "adamw" | "sgd", "learning_rate", "warmup",
 /// "clip", "weight_decay", "beta1", "beta2", "eps", "momentum", "normalization": "sum" |
-/// "per_token" | "per_sample", "math": "exact" | "fast", "seed"}.
+/// "per_token" | "per_sample", "math": "exact" | "fast", "dp_clip", "dp_noise", "dp_unit": "user" |
+/// "sample", "seed"}.
 ///
 /// **Errors** FileError naming `where` and the key: unknown, missing, of another type.
 Json to_json(const TrainingConfig& config);

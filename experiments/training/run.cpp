@@ -180,6 +180,19 @@ Json training_identity(nn::Mllm& model, const Samples& samples, const TrainingCo
   }
   identity.erase("recompute");
   identity.erase("graph");
+  if (config.dp_clip > 0) {
+    const PrivateUnits units(samples, config.dp_unit, config.batch, config.seed);
+    const PrivacyLedger ledger = privacy_ledger(samples, config);
+    identity["privacy"] = {{"q", ledger.q},
+                           {"sigma", ledger.sigma},
+                           {"steps", ledger.steps},
+                           {"units", units.size()},
+                           {"users", units.users()}};
+    identity["units_sha256"] = units.sha256();
+  } else {
+    // Trainings without privacy are those that they were before there was any.
+    for (const char* key : {"dp_clip", "dp_noise", "dp_unit"}) identity.erase(key);
+  }
   identity["samples_sha256"] = samples.sha256();
   identity["first_weights_sha256"] = nn::hash_of(nn::named_parameters(model));
   Sha256 trainable;
@@ -194,6 +207,7 @@ Json training_identity(nn::Mllm& model, const Samples& samples, const TrainingCo
 std::string identity_in_words(const std::string& key) {
   if (key == "trainable_sha256") return " (which parameters are trained)";
   if (key == "first_weights_sha256") return " (the weights before the first step)";
+  if (key == "units_sha256") return " (whose samples are whose)";
   if (key == "samples_sha256") return " (the data with their watermarks)";
   return "";
 }

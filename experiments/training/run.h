@@ -56,6 +56,9 @@ struct TrainedRun {
 /// configuration (micro_batch and recompute aside), samples, texts, first weights and frozen parameters. After a
 /// finished training the model has its weights at once.
 ///
+/// With dp_clip the identity holds "privacy": {"q", "sigma", "steps", "units", "users"}, which is what
+/// an accountant needs (PrivacyLedger), and a digest of whose samples are whose.
+///
 /// SIGINT and SIGTERM let the step end, write a checkpoint and throw Interrupted.
 ///
 /// **Errors** FileError naming the key and both values when the checkpoint is of another training,

@@ -41,6 +41,7 @@ Samples::Samples(const Split& split, std::int64_t begin, std::int64_t end,
     if (fresh) wanted.push_back(example.image);
     image_of_.push_back(found->second);
   }
+  units_.assign(tokens_.size(), kOwnUnit);
   pictures_ =
       std::make_shared<const Pictures>(split.images, std::move(wanted), image_size, watermarker);
 }
@@ -49,6 +50,16 @@ std::size_t Samples::at(std::int64_t sample) const {
   check<ValueError>(sample >= 0 && sample < size(), "samples: expected a sample in [0, ", size(),
                     "), got ", sample);
   return static_cast<std::size_t>(sample);
+}
+
+void Samples::set_units(std::vector<std::int64_t> units) {
+  check<ValueError>(units.size() == tokens_.size(), "samples: units: expected ", size(),
+                    " entries, one a sample, got ", units.size());
+  for (const std::int64_t unit : units) {
+    check<ValueError>(unit >= kOwnUnit, "samples: units: expected a user's number, or ", kOwnUnit,
+                      " for none, got ", unit);
+  }
+  units_ = std::move(units);
 }
 
 std::int64_t Samples::labelled(std::int64_t sample) const {

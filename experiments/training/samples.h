@@ -52,6 +52,13 @@ class Samples {
   ///
   /// **Errors** ValueError unless there is a list for each sample, all of one length.
   void set_patch_labels(std::vector<std::vector<std::int64_t>> labels);
+  /// Whose each sample is, for a training that hides its users (PrivateUnits): a number of a user, or
+  /// kOwnUnit for a sample that is nobody's. Everybody has kOwnUnit until it is said.
+  ///
+  /// **Errors** ValueError for another number of entries than samples, or one below kOwnUnit.
+  void set_units(std::vector<std::int64_t> units);
+  std::int64_t unit(std::int64_t sample) const { return units_[at(sample)]; }
+  static constexpr std::int64_t kOwnUnit = -1;
 
   /// The cards of all samples' images (Pictures::cards).
   std::vector<LedgerLine> cards() const { return pictures_->cards(); }
@@ -71,6 +78,7 @@ class Samples {
   std::vector<Tokens> tokens_;
   std::vector<std::int64_t> image_of_;              // by sample: a row of pictures_
   std::vector<std::vector<std::int64_t>> patches_;  // by sample, or empty
+  std::vector<std::int64_t> units_;                 // by sample
   std::shared_ptr<const Pictures> pictures_;
 };
 

@@ -28,6 +28,35 @@ void check_config(const TrainingConfig& c) {
   check<ValueError>(c.learning_rate > 0, "training: learning_rate: expected above 0, got ",
                     c.learning_rate);
   check<ValueError>(c.clip >= 0, "training: clip: expected 0 or more, got ", c.clip);
+  check<ValueError>(c.dp_clip >= 0 && std::isfinite(c.dp_clip),
+                    "training: dp_clip: expected a finite number of 0 or more, got ", c.dp_clip);
+  check<ValueError>(c.dp_noise >= 0 && std::isfinite(c.dp_noise),
+                    "training: dp_noise: expected a finite number of 0 or more, got ", c.dp_noise);
+  check<ValueError>(c.dp_noise == 0 || c.dp_clip > 0,
+                    "training: dp_noise: expected 0 without dp_clip, got ", c.dp_noise,
+                    "; noise hides a unit only where its gradient is bounded");
+}
+
+/// What a private training cannot be.
+void check_private(const TrainingConfig& c, Device device) {
+  if (c.dp_clip == 0) return;
+  check<ValueError>(device == kCpu && c.math == Math::exact,
+                    "training: dp_clip: expected 0 on a device and with fast arithmetic, got ",
+                    c.dp_clip, "; private steps are computed on the CPU, exactly, alone");
+  check<ValueError>(
+      c.normalization != Normalization::per_token,
+      "training: normalization: expected sum or per_sample with dp_clip, got "
+      "per_token; the tokens of a batch would make a unit's gradient depend on others");
+  check<ValueError>(c.steps <= UINT32_MAX, "training: steps: expected at most ", UINT32_MAX,
+                    " with dp_clip, which counts the noise by them, got ", c.steps);
+}
+
+SampleBatch timed_next(BatchLoader& loader, StepRecord& record) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point asked = Clock::now();
+  SampleBatch samples = loader.next();
+  record.waited += std::chrono::duration<double>(Clock::now() - asked).count();
+  return samples;
 }
 
 }  // namespace
@@ -47,6 +76,8 @@ Trainer::Trainer(nn::Mllm& model, const Samples& samples, const TrainingConfig& 
       order_(config.batch, samples.size(), config.seed) {
   check<ValueError>(!parameters_.empty(), "training: the model has no trainable parameter");
   check_math(config.math, model.device());
+  check_private(config, model.device());
+  if (config.dp_clip > 0) units_.emplace(samples, config.dp_unit, config.batch, config.seed);
   model_.set_activations(config.math == Math::fast ? DType::bf16 : DType::f32);
   model_.set_recompute(config.recompute);
   if (config.optimizer == OptimizerKind::adamw) {
@@ -79,9 +110,18 @@ std::unique_ptr<BatchLoader> Trainer::make_loader(std::int64_t step) const {
                                        config_.steps * parts, std::move(choose));
 }
 
+std::vector<std::int64_t> Trainer::samples_of(std::int64_t step) {
+  if (!units_) return order_.at(step);
+  std::vector<std::int64_t> all;
+  for (const std::vector<std::int64_t>& unit : units_->at(step)) {
+    all.insert(all.end(), unit.begin(), unit.end());
+  }
+  return all;
+}
+
 StepRecord Trainer::record_of(std::int64_t step) {
   StepRecord record;
-  const std::vector<std::int64_t> batch = order_.at(step);
+  const std::vector<std::int64_t> batch = samples_of(step);
   record.learning_rate = schedule_.rate(step);
   record.samples = static_cast<std::int64_t>(batch.size());
   for (const std::int64_t s : batch) record.tokens += samples_.labelled(s);
@@ -89,11 +129,8 @@ StepRecord Trainer::record_of(std::int64_t step) {
 }
 
 LossInputs Trainer::next_part(std::int64_t step, StepRecord& record) {
-  using Clock = std::chrono::steady_clock;
   if (!loader_) loader_ = make_loader(step);
-  const Clock::time_point asked = Clock::now();
-  SampleBatch samples = loader_->next();
-  record.waited += std::chrono::duration<double>(Clock::now() - asked).count();
+  SampleBatch samples = timed_next(*loader_, record);
   // Fewer shapes are fewer graphs (RecordedSteps). Without graphs too: the kernels of the fast class
   // are chosen by shape, and whether steps are recorded must not show.
   constexpr std::int64_t kColumns = 8;
@@ -120,7 +157,11 @@ StepOutputs Trainer::compute(const RecordedSteps::Part& part) {
     out.losses.push_back(loss.scaled);
     sums.add(loss.by_sample, loss.options());
   }
-  const std::vector<Tensor> gradients = sums.finish();
+  move(sums.finish(), out);
+  return out;
+}
+
+void Trainer::move(const std::vector<Tensor>& gradients, StepOutputs& out) {
   const double no_limit = std::numeric_limits<double>::infinity();
   const ops::GlobalNormResult clip =
       ops::global_norm(gradients, config_.clip > 0 ? config_.clip : no_limit);
@@ -131,10 +172,47 @@ StepOutputs Trainer::compute(const RecordedSteps::Part& part) {
   }
   out.norm = clip.norm;
   if (keep_gradients_) out.gradients = gradients;
+}
+
+/// One backward per unit and micro-batch; a micro-batch holds samples of one unit.
+StepOutputs Trainer::compute_private(StepRecord& record) {
+  struct Part {
+    std::vector<std::int64_t> samples;
+    bool last = false;  // of its unit
+  };
+  std::vector<Part> parts;
+  for (const std::vector<std::int64_t>& unit : units_->at(steps_)) {
+    const auto size = static_cast<std::int64_t>(unit.size());
+    for (std::int64_t begin = 0; begin < size; begin += config_.micro_batch) {
+      const std::int64_t end = begin + std::min(config_.micro_batch, size - begin);
+      parts.push_back({{unit.begin() + begin, unit.begin() + end}, end == size});
+    }
+  }
+  // The number of parts differs from step to step, so each step has its loader.
+  BatchLoader loader(
+      samples_, model_.config().pad_token_id, 0, static_cast<std::int64_t>(parts.size()),
+      [&](std::int64_t number) { return parts[static_cast<std::size_t>(number)].samples; });
+  GradientAccumulator unit(nn::variables_of(parameters_));
+  ClippedSum sum(parameters_, config_.dp_clip);
+  StepOutputs out;
+  for (const Part& part : parts) {
+    const BatchTensors samples(timed_next(loader, record), kCpu);
+    // As if each sample were a batch: no scale depends on other samples.
+    const BatchLoss loss =
+        loss_of(model_, loss_inputs(model_, samples, config_.normalization, record.tokens, 1));
+    out.losses.push_back(loss.scaled);
+    unit.add(loss.by_sample, loss.options());
+    if (part.last) sum.add(unit.finish());
+  }
+  const Generator noise(config_.seed, "dp noise");
+  move(noisy_mean(sum.sums(), config_.dp_noise * config_.dp_clip,
+                  static_cast<double>(units_->expected()), noise, steps_),
+       out);
   return out;
 }
 
 StepOutputs Trainer::compute_on_cpu(StepRecord& record) {
+  if (units_) return compute_private(record);
   return compute([&](std::size_t) { return next_part(steps_, record); });
 }
 
@@ -172,6 +250,10 @@ StepRecord Trainer::step() {
   const StepOutputs out = on_cpu ? compute_on_cpu(record) : compute_on_device(now);
   for (const Tensor& losses : out.losses) {
     for (const double loss : losses.to(DType::f64).to_vector<double>()) record.loss += loss;
+  }
+  // A mean over samples, as without privacy; the sum of no samples is 0.
+  if (units_ && config_.normalization == Normalization::per_sample && record.samples > 0) {
+    record.loss /= static_cast<double>(record.samples);
   }
   record.gradient_norm = out.norm.item<double>();
   // With such a norm the optimizer moved nothing (global_norm).
