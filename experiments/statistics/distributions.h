@@ -12,8 +12,8 @@ namespace chainline::experiments {
 /// P(Z <= z) of the standard normal distribution, erfc(-z / sqrt 2) / 2: all digits in both tails.
 double normal_cdf(double z);
 
-/// The z with normal_cdf(z) = p; -infinity at 0, infinity at 1. Halley's method on normal_cdf from a
-/// start that is right to 4.5e-4.
+/// The z with normal_cdf(z) = p; -infinity at 0, infinity at 1. Halley's method on normal_cdf from
+/// a start that is right to 4.5e-4.
 ///
 /// **Errors** ValueError for p outside of [0, 1].
 /// **Source** Abramowitz and Stegun, 26.2.23 (the start).
@@ -50,8 +50,8 @@ double student_t_cdf(double t, double df);
 /// **Errors** ValueError for p outside of [0, 1] or df outside of (0, 1e9].
 double student_t_quantile(double p, double df);
 
-/// The exact interval for a probability of which `successes` in `trials` were seen: the ends are the
-/// probabilities at which as many, or as few, have the probability (1 - confidence) / 2.
+/// The exact interval for a probability of which `successes` in `trials` were seen: the ends are
+/// the probabilities at which as many, or as few, have the probability (1 - confidence) / 2.
 ///
 ///     low = beta_quantile(k, n - k + 1, (1 - confidence) / 2),   high likewise of (k + 1, n - k)
 ///

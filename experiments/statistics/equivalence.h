@@ -20,7 +20,8 @@ struct Equivalence {
 
 /// From paired differences, one per run, by Student's t with n - 1 degrees of freedom:
 ///
-///     p_low = P(T >= (mean + margin) / e),   p_high = P(T <= (mean - margin) / e),   e = s / sqrt(n)
+///     p_low = P(T >= (mean + margin) / e),   p_high = P(T <= (mean - margin) / e)
+///     e = s / sqrt(n)
 ///
 /// `within` says the same as p_low < alpha and p_high < alpha. Where all differences are equal e is
 /// 0, and p 0 or 1.

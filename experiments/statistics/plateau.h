@@ -38,8 +38,9 @@ struct GradientSums {
   double product_of_mean = 0, product_mean = 0;  // (mean g).(mean d) and the mean of g.d
 };
 
-/// Unbiased moments: a covariance is (mean of products - product of means) n / (n - 1), and a product
-/// of true means is that of the means less the covariance / n. An estimate of |D|^2 may be negative.
+/// Unbiased moments: a covariance is (mean of products - product of means) n / (n - 1), and a
+/// product of true means is that of the means less the covariance / n. An estimate of |D|^2 may be
+/// negative.
 ///
 /// **Errors** ValueError for fewer than 2 samples.
 GradientMoments gradient_moments(const GradientSums& sums);
@@ -64,7 +65,8 @@ struct PlateauFit {
 /// Weighted least squares of the squared tangent over batch sizes. If the change has no systematic
 /// part, D = 0, theory has no plateau: y(b) = Sd / (b |G|^2 + S). With D across G it is, exactly,
 ///
-///     plateau = |D|^2 / |G|^2,   offset = S / |G|^2,   decay (1 + offset) = Sd / |G|^2 - plateau offset
+///     plateau = |D|^2 / |G|^2,   offset = S / |G|^2
+///     decay (1 + offset) = Sd / |G|^2 - plateau offset
 ///
 /// where the last is negative, the cosine falls as b grows.
 ///

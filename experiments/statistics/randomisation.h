@@ -10,10 +10,10 @@
 namespace chainline::experiments {
 
 // Tests whose null distribution is made by the randomness of the experiment itself. Under the null
-// hypothesis the observed value is one of those that were as likely, so that p <= alpha happens with
-// at most the probability alpha, whatever the distribution of the values. Where it is drawn, not
-// counted out, p = (1 + draws that reach the observed value) / (1 + draws). Values that differ by no
-// more than the rounding of their sums count as equal, that is as reaching.
+// hypothesis the observed value is one of those that were as likely, so that p <= alpha happens
+// with at most the probability alpha, whatever the distribution of the values. Where it is drawn,
+// not counted out, p = (1 + draws that reach the observed value) / (1 + draws). Values that differ
+// by no more than the rounding of their sums count as equal, that is as reaching.
 
 struct RandomisationTest {
   double statistic = 0;

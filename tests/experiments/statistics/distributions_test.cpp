@@ -30,8 +30,7 @@ TEST(NormalQuantile, HasTheValuesOfSciPyInBothTails) {  // scipy.stats.norm.ppf(
   expect_value(normal_quantile(0.3), -0.5244005127080409);
   expect_value(normal_quantile(0.7), 0.5244005127080407);
   expect_value(normal_quantile(0.975), kNormal975);
-  // 1 - p has 1e-9 to 1e-7 of itself, whatever the function.
-  expect_value(normal_quantile(1 - 1e-9), 5.997807019601637, 1e-10);
+  expect_value(normal_quantile(1 - 1e-9), 5.997807019601637);
   EXPECT_EQ(normal_quantile(0.5), 0);
   EXPECT_EQ(normal_quantile(0), -std::numeric_limits<double>::infinity());
   EXPECT_EQ(normal_quantile(1), std::numeric_limits<double>::infinity());
@@ -89,8 +88,8 @@ TEST(StudentTQuantile, HasTheValuesOfSciPyFromOneDegreeToAMillion) {  // scipy.s
 }
 
 TEST(ClopperPearson, HasTheIntervalsOfSciPy) {
-  // scipy.stats.beta.ppf(tail, k, n - k + 1) and beta.ppf(1 - tail, k + 1, n - k). The search behind
-  // binomtest(k, n).proportion_ci(confidence, 'exact') gives the same to 2e-12 only.
+  // scipy.stats.beta.ppf(tail, k, n - k + 1) and beta.ppf(1 - tail, k + 1, n - k). The search
+  // behind binomtest(k, n).proportion_ci(confidence, 'exact') gives the same to 2e-12 only.
   const auto expect = [](std::int64_t k, std::int64_t n, double confidence, double low,
                          double high) {
     const Interval interval = clopper_pearson_interval(k, n, confidence);

@@ -48,8 +48,8 @@ TEST(EquivalenceT, IsCertainWhereNothingVaries) {
 }
 
 TEST(EquivalenceT, FindsAnEffectOnTheMarginEquivalentInOneOfTwentyCases) {
-  // Twice 2,000 tests of 5 normal differences: 100 -+ 4.5 sqrt(2000 * 0.05 * 0.95) = 44. A margin of
-  // 50 standard errors leaves the other test no part.
+  // Twice 2,000 tests of 5 normal differences: 100 -+ 4.5 sqrt(2000 * 0.05 * 0.95) = 44. A margin
+  // of 50 standard errors leaves the other test no part.
   for (const double effect : {-50.0, 50.0}) {
     int found = 0;
     for (std::uint32_t i = 0; i < 2000; ++i) {

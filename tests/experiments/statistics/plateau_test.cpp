@@ -36,8 +36,8 @@ TEST(PredictedCosine, FallsWithTheBatchWhereTheChangeIsSystematic) {
 TEST(PredictedCosine, IsThatOfSimulatedBatches) {
   // A batch gradient of b normal samples is normal with a b-th of the covariance, so it is drawn at
   // once. In 400 directions |g|^2 and the product spread by at most sqrt(2 / 400) each, so the mean
-  // ratio is within some 4 / 400 (second order) of the ratio of expectations; the mean of 150 cosines
-  // has the standard error that they show, and 4.5 times that is allowed.
+  // ratio is within some 4 / 400 (second order) of the ratio of expectations; the mean of 150
+  // cosines has the standard error that they show, and 4.5 times that is allowed.
   constexpr int directions = 400, batches = 150;
   const auto simulate = [&](double d_along, double d_across, double b, std::uint32_t stream) {
     // G is of length 1 along the first direction, the noise of g has S = 12; d takes -0.2 of g's
@@ -177,7 +177,8 @@ TEST(FitPlateau, HasNoNegativePart) {
 }
 
 TEST(FitPlateau, CallsAPartThatHardlyFallsAPlateau) {
-  // Offset 100,000: over the sizes up to 128 it falls by 1.3 permille. Nobody can tell where it ends.
+  // Offset 100,000: over the sizes up to 128 it falls by 1.3 permille. Nobody can tell where it
+  // ends.
   std::vector<double> y;
   for (const double b : kSizes) y.push_back(1e5 / (b + 1e5));
   EXPECT_GT(fit_plateau(kSizes, y, of_squares(y)).ratio(), 0.99);

@@ -38,12 +38,12 @@ TEST(InOutTest, CountsTheDealsOfTwoRunsOfTwoUsers) {
 }
 
 TEST(InOutTest, CountsEqualValuesAsReachedThoughTheirSumsAreRounded) {
-  // All users are equal: every deal has the same effect 0, to rounding.
-  const std::vector<double> equal(6, 0.1);
-  const UserRuns runs{{equal, equal}, {{1, 1, 0, 0, 1, 0}, {0, 1, 0, 1, 0, 1}}};
-  const RandomisationTest test = in_out_test(runs, 200, Generator(1, "test"));
-  EXPECT_EQ(test.greater, 1);
-  EXPECT_EQ(test.less, 1);
+  // Of the six deals of 0.1, 0.2, 0.3 and 0 two have more than the 0.3 of the observed one, one has
+  // the same, 0.3 + 0, of which 0.1 + 0.2 differs by an ulp: P(>=) = 4/6. 4.5 sd of 10,000: 0.0213.
+  const UserRuns runs{{{0.1, 0.2, 0.3, 0}}, {{1, 1, 0, 0}}};
+  const RandomisationTest test = in_out_test(runs, 9999, Generator(1, "test"));
+  EXPECT_NEAR(test.greater, 4.0 / 6, 0.0213);
+  EXPECT_NEAR(test.less, 4.0 / 6, 0.0213);
   EXPECT_EQ(test.two_sided, 1);
 }
 
@@ -129,10 +129,13 @@ TEST(CombinedMax, ComparesEachLayerWithTheLargestOfItsDraw) {
 }
 
 TEST(CombinedMax, GivesALayerThatNeverVariesNoSay) {
-  const std::vector<double> p =
-      combined_max_p_values({{0.7, 5}}, {{{0.7, 0.7, 0.7}, {1, 2, 3}}}, 999, Generator(7, "test"));
-  EXPECT_NEAR(p[1], 0.25, 4.5 * std::sqrt(0.25 * 0.75 / 999));
-  EXPECT_GT(p[0], 0.4) << "0 is reached by the draws of the other layer above its mean";
+  // The sum of ten times 0.1, rounded, is not 1. The other layer has the third largest of ten
+  // values.
+  const std::vector<double> p = combined_max_p_values(
+      {{0.1, 8}}, {{std::vector<double>(9, 0.1), {1, 2, 3, 4, 5, 6, 7, 9, 10}}}, 9999,
+      Generator(7, "test"));
+  EXPECT_NEAR(p[1], 0.3, 0.0207);  // 4.5 sd
+  EXPECT_EQ(p[0], 1);
 }
 
 TEST(CombinedMax, FindsAnyOfSixLayersFalselyAtItsLevelOnly) {
@@ -176,7 +179,8 @@ TEST(SignFlipTest, CountsAllSignsOfTwentyDifferencesAndDrawsThoseOfMore) {
   EXPECT_EQ(counted.greater, 0x1p-20);
   EXPECT_EQ(counted.two_sided, 0x1p-19);
   // 21 differences of 1 and -1, 14 of them 1: the sum is 7, reached where at least 14 signs are
-  // positive. P = sum_{k >= 14} binomial(21, k) / 2^21 = 0.0946 (scipy.stats.binom.sf(13, 21, 0.5)).
+  // positive. P = sum_{k >= 14} binomial(21, k) / 2^21 = 0.0946 (scipy.stats.binom.sf(13, 21,
+  // 0.5)).
   std::vector<double> more(21, 1);
   std::fill(more.begin(), more.begin() + 7, -1);
   const RandomisationTest drawn = sign_flip_test(more, 9999, Generator(1, "test"));
