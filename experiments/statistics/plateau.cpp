@@ -122,7 +122,7 @@ PlateauFit best_fit(const Points& points, bool with_plateau) {
 
 }  // namespace
 
-double predicted_cosine(const GradientMoments& m, double b) {
+double predicted_cosine(const CosineMoments& m, double b) {
   check<ValueError>(b > 0, "predicted_cosine: b: expected a positive batch size, got ", b);
   const double g = m.g_square + m.g_variance / b;
   const double both = m.g_square + m.product + (m.g_variance + m.covariance) / b;
@@ -131,11 +131,11 @@ double predicted_cosine(const GradientMoments& m, double b) {
   return both / std::sqrt(g * changed);
 }
 
-GradientMoments gradient_moments(const GradientSums& sums) {
-  check<ValueError>(sums.samples >= 2, "gradient_moments: samples: expected at least 2, got ",
+CosineMoments cosine_moments(const GradientSums& sums) {
+  check<ValueError>(sums.samples >= 2, "cosine_moments: samples: expected at least 2, got ",
                     sums.samples);
   const auto n = static_cast<double>(sums.samples);
-  GradientMoments m;
+  CosineMoments m;
   m.g_variance = (sums.g_mean - sums.g_of_mean) * n / (n - 1);
   m.d_variance = (sums.d_mean - sums.d_of_mean) * n / (n - 1);
   m.covariance = (sums.product_mean - sums.product_of_mean) * n / (n - 1);

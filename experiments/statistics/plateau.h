@@ -11,7 +11,7 @@ namespace chainline::experiments {
 
 /// What the gradients of single samples are, with and without a change of the data (a watermark):
 /// g of mean G, and g + d, d of mean D. For the batch gradients are means over samples.
-struct GradientMoments {
+struct CosineMoments {
   double g_square = 0;    // |G|^2
   double d_square = 0;    // |D|^2
   double product = 0;     // G . D
@@ -28,7 +28,7 @@ struct GradientMoments {
 /// number of directions that the noise fills, which is large.
 ///
 /// **Errors** ValueError for b that is not positive.
-double predicted_cosine(const GradientMoments& moments, double b);
+double predicted_cosine(const CosineMoments& moments, double b);
 
 /// Sums of the gradients of `samples` samples, as they were measured.
 struct GradientSums {
@@ -43,7 +43,7 @@ struct GradientSums {
 /// negative.
 ///
 /// **Errors** ValueError for fewer than 2 samples.
-GradientMoments gradient_moments(const GradientSums& sums);
+CosineMoments cosine_moments(const GradientSums& sums);
 
 /// 1/cos^2 - 1, the squared tangent of the angle between two gradients. It doesn't know the sign of
 /// the cosine. 0 for a cosine that rounding put beyond 1.

@@ -65,7 +65,7 @@ struct Study {
 
   // Measures.
   std::int64_t test_images = 500, probe_images = 256;
-  std::int64_t candidates = 128, legibility_cards = 100, choice_questions = 100;
+  std::int64_t candidates = 256, legibility_cards = 100, choice_questions = 100;
   std::int64_t folds = 4, relabellings = 19, bootstrap = 1000;
   std::vector<double> c_grid = {1e-3, 1e-2, 1e-1};
   std::vector<std::int64_t> gradient_sizes;

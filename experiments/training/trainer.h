@@ -119,7 +119,7 @@ class Trainer {
   const TrainingConfig& config() const { return config_; }
   const Samples& samples() const { return samples_; }
   /// The samples of a step, counted from 0.
-  std::vector<std::int64_t> samples_of(std::int64_t step) { return order_.at(step); }
+  std::vector<std::int64_t> samples_of(std::int64_t step);
   /// From the next step on gradients() are those of the last step, before clipping: one per
   /// parameter, undefined where none arrived. On a device that replays recorded steps each of them
   /// keeps gradients of its own. To be asked for before the first step.
@@ -149,7 +149,6 @@ class Trainer {
   StepRecord record_of(std::int64_t step);
   LossInputs next_part(std::int64_t step, StepRecord& record);
   Prepared prepare(std::int64_t step);
-  std::vector<std::int64_t> samples_of(std::int64_t step);
   StepOutputs compute(const RecordedSteps::Part& part);
   void move(const std::vector<Tensor>& gradients, StepOutputs& out);
   StepOutputs compute_private(StepRecord& record);

@@ -16,7 +16,7 @@ std::vector<double> of_squares(const std::vector<double>& y) {
 }
 
 TEST(PredictedCosine, HasTheShortFormWhereTheChangeHasNoMean) {
-  const GradientMoments m{.g_square = 2, .g_variance = 30, .d_variance = 5};
+  const CosineMoments m{.g_square = 2, .g_variance = 30, .d_variance = 5};
   for (const double b : kSizes) {
     // 1/cos^2 - 1 = Sd / (b |G|^2 + S); the cosine is rounded a few times, and 1/cos^2 - 1 takes
     // the digits that it shares with 1.
@@ -27,7 +27,7 @@ TEST(PredictedCosine, HasTheShortFormWhereTheChangeHasNoMean) {
 
 TEST(PredictedCosine, FallsWithTheBatchWhereTheChangeIsSystematic) {
   // D across G, |D|^2 = |G|^2: 45 degrees between the means, but all noise is shared.
-  const GradientMoments m{.g_square = 1, .d_square = 1, .g_variance = 50};
+  const CosineMoments m{.g_square = 1, .d_square = 1, .g_variance = 50};
   EXPECT_NEAR(predicted_cosine(m, 1), 51 / std::sqrt(51.0 * 52), 1e-15);
   EXPECT_GT(predicted_cosine(m, 1), predicted_cosine(m, 64));
   EXPECT_NEAR(predicted_cosine(m, 1e12), std::sqrt(0.5), 1e-9);
@@ -57,7 +57,7 @@ TEST(PredictedCosine, IsThatOfSimulatedBatches) {
       }
       cosines.push_back(gh / std::sqrt(gg * hh));
     }
-    const GradientMoments m{.g_square = 1,
+    const CosineMoments m{.g_square = 1,
                             .d_square = d_along * d_along + d_across * d_across,
                             .product = d_along,
                             .g_variance = 12,
@@ -75,7 +75,7 @@ TEST(PredictedCosine, IsThatOfSimulatedBatches) {
   }
 }
 
-TEST(GradientMoments, AreUnbiased) {
+TEST(CosineMoments, AreUnbiased) {
   // Mean moments of 4,000 sets of 4 samples in 3 directions; each must lie within 4.5 of its own
   // standard errors of the truth. Taken as they are, |mean g|^2 would be off by S / 4.
   const double g_mean[3] = {1, 0, -0.5}, d_mean[3] = {0.2, 0.3, 0};
@@ -102,7 +102,7 @@ TEST(GradientMoments, AreUnbiased) {
       sums.d_of_mean += d_sum[i] * d_sum[i] / 16;
       sums.product_of_mean += g_sum[i] * d_sum[i] / 16;
     }
-    const GradientMoments m = gradient_moments(sums);
+    const CosineMoments m = cosine_moments(sums);
     const double values[6] = {m.g_square,   m.d_square,   m.product,
                               m.g_variance, m.d_variance, m.covariance};
     for (int k = 0; k < 6; ++k) found[k].push_back(values[k]);
@@ -141,7 +141,7 @@ TEST(FitPlateau, HasTheValuesOfSciPy) {
 
 TEST(FitPlateau, FindsTheMomentsBehindExactValues) {
   // With D across G the family is exact: plateau = |D|^2 / |G|^2, offset = S / |G|^2.
-  const GradientMoments m{.g_square = 2, .d_square = 0.1, .g_variance = 30, .d_variance = 9};
+  const CosineMoments m{.g_square = 2, .d_square = 0.1, .g_variance = 30, .d_variance = 9};
   std::vector<double> y;
   for (const double b : kSizes) y.push_back(squared_tangent(predicted_cosine(m, b)));
   const PlateauFit fit = fit_plateau(kSizes, y, of_squares(y));
@@ -257,8 +257,8 @@ TEST(Plateau, RefusesWhatHasNoFit) {
             "fit_plateau: y: expected finite values of 0 or more, got -1");
   EXPECT_EQ(refusal<ValueError>([] { squared_tangent(0); }),
             "squared_tangent: cosine: expected a number but 0, got 0");
-  EXPECT_EQ(refusal<ValueError>([] { gradient_moments({}); }),
-            "gradient_moments: samples: expected at least 2, got 0");
+  EXPECT_EQ(refusal<ValueError>([] { cosine_moments({}); }),
+            "cosine_moments: samples: expected at least 2, got 0");
   EXPECT_EQ(squared_tangent(1 + 1e-15), 0);
 }
 
