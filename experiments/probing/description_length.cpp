@@ -86,7 +86,7 @@ class OnlineCode {
  private:
   struct Coded {
     std::int64_t users = 0;
-    Split split;
+    RowSplit split;
     std::vector<LogisticRegression> regressions;
   };
 

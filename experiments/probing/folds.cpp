@@ -93,7 +93,7 @@ UserFolds::UserFolds(const ProbeItems& items, const Users& users, const ProbeOpt
   std::vector<Held> held;
   for (std::size_t f = 0; f < groups_.size(); ++f) {
     held.emplace_back(items, users, groups_[f], options.hold_out_images);
-    Split split;
+    RowSplit split;
     for (std::size_t i = 0; i < users.of_item.size(); ++i) {
       if (held[f].tested[i]) split.test.push_back(static_cast<std::int64_t>(i));
       if (!held[f].touched[i]) split.train.push_back(static_cast<std::int64_t>(i));
@@ -105,7 +105,7 @@ UserFolds::UserFolds(const ProbeItems& items, const Users& users, const ProbeOpt
   for (std::size_t f = 0; f < groups_.size(); ++f) {
     for (std::size_t g = f + 1; g < groups_.size(); ++g) {
       Pair pair{{f, g}, {}, {}};
-      Split split;
+      RowSplit split;
       for (std::size_t i = 0; i < users.of_item.size(); ++i) {
         const auto row = static_cast<std::int64_t>(i);
         if (held[g].tested[i] && !held[f].touched[i]) pair.test[0].push_back(row);
@@ -118,7 +118,7 @@ UserFolds::UserFolds(const ProbeItems& items, const Users& users, const ProbeOpt
   }
 }
 
-UserFolds::Fitted UserFolds::fitted(Split split) const {
+UserFolds::Fitted UserFolds::fitted(RowSplit split) const {
   Fitted result;
   if (split.train.empty()) return result;
   result.regressions.emplace_back(features_, split.train,

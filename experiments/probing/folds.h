@@ -16,7 +16,7 @@ Users probe_users(const ProbeItems& items);
 std::vector<int> picked(const std::vector<int>& labels, const std::vector<std::int64_t>& rows);
 
 /// Rows to fit and rows to decide on.
-struct Split {
+struct RowSplit {
   std::vector<std::int64_t> train, test;
 };
 
@@ -54,7 +54,7 @@ class UserFolds {
  private:
   /// A split with the regression of its training rows for every c.
   struct Fitted {
-    Split split;
+    RowSplit split;
     std::vector<LogisticRegression> regressions;
   };
   /// Two folds held out together. Rows of either that the other one trains on.
@@ -64,7 +64,7 @@ class UserFolds {
     Fitted fitted;
   };
 
-  Fitted fitted(Split split) const;
+  Fitted fitted(RowSplit split) const;
   std::vector<std::vector<double>> inner_losses(const std::vector<int>& labels,
                                                 FitQuality& quality) const;
 

@@ -54,10 +54,10 @@ std::vector<std::int64_t> replica_items(const ProbeItems& items, const ProbeOpti
   return chosen;
 }
 
-Split stratified_split(const ProbeItems& items, const ProbeOptions& options) {
+RowSplit stratified_split(const ProbeItems& items, const ProbeOptions& options) {
   const std::vector<std::int64_t> chosen = replica_items(items, options);
   RandomSequence random = Generator(options.seed, "probe split").sequence(0, 0);
-  Split split;
+  RowSplit split;
   for (const int label : {0, 1}) {
     std::vector<std::int64_t> members;
     for (const std::int64_t item : chosen)
@@ -95,7 +95,7 @@ void FitQuality::add(const FitQuality& other) {
 ReplicaProbe replica_probe(const ProbeItems& items, const ProbeOptions& options) {
   check_options(options);
   const Users users = probe_users(items);
-  const Split split = stratified_split(items, options);
+  const RowSplit split = stratified_split(items, options);
   const LogisticRegression regression(items.features, split.train,
                                       {options.c, false, options.tolerance, 100});
   const auto accuracy = [&](const std::vector<int>& labels, FitQuality& quality) {

@@ -184,6 +184,22 @@ TEST(Logistic, FindsTheSameBitsWithEveryInstructionSet) {
   set_isa(best);
 }
 
+TEST(Logistic, OfAnotherCIsThatMadeWithIt) {
+  for (const auto& [rows, columns] : {std::pair{60, 37}, {21, 50}}) {
+    const Problem problem = random_problem(rows, columns, 6);
+    const LogisticRegression small(problem.features(), problem.all_rows(), {1e-3, true, 1e-8, 100});
+    const LogisticFit other = small.with_c(0.7).fit(problem.y);
+    const LogisticFit made = problem.fit({0.7, true, 1e-8, 100});
+    EXPECT_EQ(other.weights, made.weights);
+    EXPECT_EQ(other.intercept, made.intercept);
+    EXPECT_EQ(other.duality_gap, made.duality_gap);
+    EXPECT_EQ(small.c(), 1e-3);
+    EXPECT_EQ(small.with_c(0.7).c(), 0.7);
+    EXPECT_EQ(refusal<ValueError>([&] { small.with_c(-1); }),
+              "logistic: c: expected a positive number, got -1");
+  }
+}
+
 TEST(Logistic, RefusesWhatItCannotFit) {
   const auto refused = [](const Problem& problem, const LogisticOptions& options = {}) {
     return refusal<Error>([&] { problem.fit(options); });
