@@ -112,7 +112,7 @@ Study smoke_study(const std::string& data) {
   s.candidates = 24;
   s.legibility_cards = 4;
   s.choice_questions = 8;
-  s.folds = 2;
+  s.folds = 3;
   s.relabellings = 9;
   s.bootstrap = 200;
   s.c_grid = {1e-2, 1e-1};
