@@ -88,6 +88,8 @@ int main(int argc, char** argv) {
   try {
     experiments::add_reproduce(program);
     experiments::add_train(program);
+    experiments::add_replay(program);
+    experiments::add_bisect(program);
     experiments::add_probe(program);
     experiments::add_gradients(program);
     experiments::add_watermark(program);

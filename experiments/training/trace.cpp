@@ -263,9 +263,11 @@ std::string hex_digits(std::uint64_t value) { return fmt::format("{:016x}", valu
 TraceLine trace_line(Trainer& trainer, const StepRecord& record) {
   TraceLine line;
   line.step = record.step;
-  const std::int64_t first = (record.step - 1) * trainer.config().batch;
-  line.epoch = first / trainer.samples().size();
-  line.position = first % trainer.samples().size();
+  if (trainer.config().dp_clip == 0) {
+    const std::int64_t first = (record.step - 1) * trainer.config().batch;
+    line.epoch = first / trainer.samples().size();
+    line.position = first % trainer.samples().size();
+  }
   line.samples = trainer.samples_of(record.step - 1);
   line.loss = record.loss;
   line.gradient_norm = record.gradient_norm;

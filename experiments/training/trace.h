@@ -48,8 +48,9 @@ std::string hex_digits(std::uint64_t value);
 
 /// What a step did, to the bit.
 struct TraceLine {
-  std::int64_t step = 0;                 ///< counted from 1
-  std::int64_t epoch = 0, position = 0;  ///< of the step's first sample, counted from 0
+  std::int64_t step = 0;  ///< counted from 1
+  /// Of the step's first sample, counted from 0; 0 where samples are drawn anew for each step (DP-SGD).
+  std::int64_t epoch = 0, position = 0;
   std::vector<std::int64_t> samples;
   double loss = 0, gradient_norm = 0;  ///< the norm before clipping
   /// By parameter: bits_hash of its gradient before clipping, and of its weight after the step.
