@@ -198,6 +198,9 @@ TEST(Ledger, ReadsWhatItWrote) {
   spec.seed = 0xFFFFFFFFFFFFFFFFu;
   spec.alpha = 0.1;
   spec.patch = 8;
+  spec.masked = 0.25;
+  spec.noise = true;
+  spec.contrast = true;
   const Watermarker marker(spec, pool());
   Ledger ledger = open_ledger(marker);
   for (int i = 0; i < 30; ++i) {
@@ -214,15 +217,15 @@ TEST(Ledger, ReadsWhatItWrote) {
   std::stringstream text;
   text << file.rdbuf();
   EXPECT_EQ(text.str().substr(0, 63),
-            R"({"ledger":"chainline watermark","version":1,"seed":18446744)"
+            R"({"ledger":"chainline watermark","version":2,"seed":18446744)"
             R"(0737)");
   std::ofstream(path) << text.str().substr(0, text.str().size() - 9);
   EXPECT_EQ(message_of<FileError>([&] { read_ledger(path); }),
             path.string() + ": line " + std::to_string(ledger.lines.size() + 1) +
                 ": expected a line's end, got a truncated file");
-  std::ofstream(path) << R"({"ledger":"chainline watermark","version":2})" << '\n';
+  std::ofstream(path) << R"({"ledger":"chainline watermark","version":1})" << '\n';
   EXPECT_EQ(message_of<FileError>([&] { read_ledger(path); }),
-            path.string() + ": line 1: version: expected 1, got 2");
+            path.string() + ": line 1: version: expected 2, got 1");
   std::ofstream(path) << "";
   EXPECT_EQ(message_of<FileError>([&] { read_ledger(path); }),
             path.string() + ": expected a header, got an empty file");
