@@ -8,6 +8,7 @@
 
 #include "experiments/bench/cards.h"
 #include "experiments/program/text_table.h"
+#include "experiments/statistics/multiplicity.h"
 #include "tensor/error.h"
 
 namespace chainline::experiments {

@@ -69,18 +69,4 @@ double smallest_p(std::size_t n, std::size_t m) {
   return std::min(1.0, p);
 }
 
-std::vector<double> holm(const std::vector<double>& p) {
-  std::vector<std::size_t> order(p.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return p[a] < p[b]; });
-  std::vector<double> corrected(p.size());
-  double largest = 0;
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    largest = std::max(largest, p[order[i]] * static_cast<double>(p.size() - i));
-    corrected[order[i]] = std::min(1.0, largest);
-  }
-  return corrected;
-}
-
 }  // namespace chainline::experiments

@@ -32,10 +32,4 @@ RankTest compare_times(const std::vector<double>& before, const std::vector<doub
 /// The smallest p that samples of n and m can have: 2 / binomial(n + m, n).
 double smallest_p(std::size_t n, std::size_t m);
 
-/// Holm's correction of some p-values for their number: compared with a level, the corrected ones
-/// call any true difference-free pair different with at most that probability, all together.
-///
-/// Source   Holm: A Simple Sequentially Rejective Multiple Test Procedure (1979)
-std::vector<double> holm(const std::vector<double>& p);
-
 }  // namespace chainline::experiments

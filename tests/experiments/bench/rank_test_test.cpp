@@ -72,11 +72,5 @@ TEST(RankTest, RefusesNoTimesAndTimesThatAreNotPositive) {
             "compare_times: expected positive times, got 1 and 0");
 }
 
-TEST(Holm, MultipliesTheSmallestByTheirNumberAndKeepsTheOrder) {
-  EXPECT_EQ(holm({0.5, 0.01, 0.25}), (std::vector<double>{0.5, 0.03, 0.5}));
-  EXPECT_EQ(holm({0.9, 0.8}), (std::vector<double>{1, 1}));
-  EXPECT_TRUE(holm({}).empty());
-}
-
 }  // namespace
 }  // namespace chainline::experiments
