@@ -12,8 +12,8 @@ struct AnalysisOptions {
 
   std::uint64_t seed;
   std::int64_t replicates = 1000;    // of every bootstrap
-  std::int64_t relabellings = 2000;  // of every test by the design's own assignment
-  std::int64_t draws = 20000;        // of combined controls of several runs
+  std::int64_t relabellings = 1000;  // of every test by the design's own assignment
+  std::int64_t draws = 10000;        // of combined controls of several runs
   double confidence = 0.95;
   double delta = 1e-5;           // of (epsilon, delta)
   double utility_margin = 0.01;  // of the equivalence tests: one point of accuracy
@@ -82,8 +82,9 @@ struct AnalysisOptions {
 ///             "low", "high" (Student over runs), "p_values": by run} or null, "mdl":
 ///             {"compression", "control"} or null, "fits": {"fits", "unconverged",
 ///             "worst_gradient", "worst_duality_gap"}}],
-///      "relabelled": {"auc": T of the mean relabelled AUC of W100's runs at the primary layer (low,
-///             high null), "nested": the same of the nested probe}, or null,
+///      "relabelled": {"auc": T of the mean relabelled AUC of W100's runs at the primary layer, low and
+///             high (95 %) by the spread of the relabellings, "nested": the same of the nested
+///             probe, or null}, or null,
 ///      "projections": [for each run that has them {"condition", "tuning", "run", "layer",
 ///             "silhouette", "p_value", "of_users"}],
 ///      "utility": {"rows": [for each mix, condition, tuning and score

@@ -113,7 +113,7 @@ Json prompt_table(const Runs& runs, const AnalysisOptions& options) {
       std::vector<double> above;  // the tests are of AUC - 1/2
       for (const double auc : aucs) above.push_back(auc - 0.5);
       const Interval interval = percentile_interval(
-          user_auc_replicates(prompt.values, {}, options.replicates, stream(options, what)),
+          user_auc_replicates({prompt.values}, options.replicates, stream(options, what))[0],
           options.confidence);
       Json auc = run_estimate(above, {}, interval, prompt.sources, options, what);
       auc["mean"] = mean(aucs);

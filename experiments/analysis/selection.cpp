@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
+#include <tuple>
 
 #include "tensor/error.h"
 
@@ -69,10 +69,13 @@ std::string StudyRun::where() const { return fmt::format("run {} of {}", run, co
 
 Runs::Runs(const StudyResults& results) {
   for (std::size_t i = 0; i < results.runs.size(); ++i) runs_.push_back(parsed(results.runs[i], i));
-  std::stable_sort(runs_.begin(), runs_.end(), [](const StudyRun& a, const StudyRun& b) {
-    return std::pair(a.run, rank_of_measures(a.measures)) <
-           std::pair(b.run, rank_of_measures(b.measures));
-  });
+  // By everything that tells runs apart, so that the order of the results doesn't show.
+  const auto key = [](const StudyRun& run) {
+    return std::tuple(run.run, rank_of_measures(run.measures), run.condition, run.tuning,
+                      settings_text(run.settings), run.private_noise);
+  };
+  std::stable_sort(runs_.begin(), runs_.end(),
+                   [&](const StudyRun& x, const StudyRun& y) { return key(x) < key(y); });
 }
 
 std::optional<RunSettings> Runs::main_settings(const std::string& tuning) const {

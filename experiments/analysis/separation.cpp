@@ -32,7 +32,7 @@ bool have_controls(const std::vector<std::vector<double>>& controls) {
          std::none_of(controls.begin(), controls.end(), [](const auto& c) { return c.empty(); });
 }
 
-/// The users' decisions at one layer, without runs of which it is unknown.
+/// The users' decisions at one layer.
 UserRuns decision_runs(const ProbeRuns& probes, std::size_t layer) {
   UserRuns runs;
   for (std::size_t r = 0; r < probes.runs.size(); ++r) {
@@ -79,13 +79,15 @@ Json condition_row(const ProbeRuns& probes, const std::string& question,
   if (controls_everywhere)
     family = combined_max_p_values(probes.auc, probes.controls, options.draws,
                                    stream(options, what + " family"));
+  std::vector<UserRuns> decisions;
+  for (std::size_t l = 0; l < probes.layers.size(); ++l)
+    decisions.push_back(decision_runs(probes, l));
+  const std::vector<std::vector<double>> replicates =
+      user_auc_replicates(decisions, options.replicates, stream(options, what));
   for (std::size_t l = 0; l < probes.layers.size(); ++l) {
     const std::vector<double> aucs = column(probes.auc, l);
-    const UserRuns decisions = decision_runs(probes, l);
-    const double user_auc = mean(user_aucs(decisions));
-    const Interval interval =
-        moved(user_auc_replicates(decisions, {}, options.replicates, stream(options, what)),
-              user_auc, mean(aucs), options.confidence);
+    const double user_auc = mean(user_aucs(decisions[l]));
+    const Interval interval = moved(replicates[l], user_auc, mean(aucs), options.confidence);
     std::vector<double> above;
     for (const double auc : aucs) above.push_back(auc - 0.5);
     Json auc = run_estimate(above, {}, interval, sources, options, what);
@@ -149,9 +151,11 @@ Json difference_row(const ProbeRuns& a, const ProbeRuns& b, const std::string& l
   y.in = x.in;
   if (!have_controls(controls)) controls.clear();
   const double by_user = mean(user_aucs(x)) - mean(user_aucs(y));
-  const Interval interval =
-      moved(user_auc_replicates(x, y, options.replicates, stream(options, what)), by_user,
-            mean(per_run), options.confidence);
+  const std::vector<std::vector<double>> both =
+      user_auc_replicates({x, y}, options.replicates, stream(options, what));
+  std::vector<double> replicates;
+  for (std::size_t i = 0; i < both[0].size(); ++i) replicates.push_back(both[0][i] - both[1][i]);
+  const Interval interval = moved(replicates, by_user, mean(per_run), options.confidence);
   Json row = run_estimate(per_run, controls, interval, sources, options, what);
   row["layer"] = layer;
   row["p_from"] = by_student ? "p_t" : "p_control";
@@ -339,21 +343,27 @@ Json relabelled(const Runs& runs, const PrimaryLayer& primary, const AnalysisOpt
   const ProbeRuns probes = probe_runs(runs.main("W100", "lora", "probes"), "username");
   const std::optional<std::size_t> place = probes.place(primary.layer);
   if (!place) return nullptr;
-  std::vector<double> means, nested;
-  for (std::size_t r = 0; r < probes.runs.size(); ++r) {
-    if (probes.controls[r][*place].empty()) return nullptr;
-    means.push_back(mean(probes.controls[r][*place]));
-    const Json& all = probes.runs[r].json->at("probes");
+  std::vector<std::vector<double>> nested;
+  for (const StudyRun& run : probes.runs) {
+    const Json& all = run.json->at("probes");
     if (all.contains("nested") && all["nested"].is_object() &&
-        all["nested"].contains("auc_control") && !all["nested"]["auc_control"].empty())
-      nested.push_back(mean(numbers(all["nested"]["auc_control"], "nested")));
+        all["nested"].contains("auc_control"))
+      nested.push_back(numbers(all["nested"]["auc_control"], run.where() + ": nested"));
   }
-  const Sources sources = sources_of(probes.runs);
-  Json both = {{"auc", run_estimate(means, {}, std::nullopt, sources, options, "relabelled")},
-               {"nested", nullptr}};
-  if (nested.size() == means.size())
-    both["nested"] = run_estimate(nested, {}, std::nullopt, sources, options, "relabelled nested");
-  return both;
+  const auto row = [&](const std::vector<std::vector<double>>& controls, const char* what) -> Json {
+    if (controls.size() != probes.runs.size() || !have_controls(controls)) return nullptr;
+    std::vector<double> means;
+    double variance = 0;  // of the mean over runs, by the relabellings' own spread
+    for (const std::vector<double>& c : controls) {
+      means.push_back(mean(c));
+      variance += standard_deviation(c) * standard_deviation(c) / static_cast<double>(c.size());
+    }
+    const double reach = kNormal975 * std::sqrt(variance) / static_cast<double>(controls.size());
+    const Interval interval{mean(means) - reach, mean(means) + reach};
+    return run_estimate(means, {}, interval, sources_of(probes.runs), options, what);
+  };
+  return {{"auc", row(control_column(probes, *place), "relabelled")},
+          {"nested", row(nested, "relabelled nested")}};
 }
 
 }  // namespace chainline::experiments

@@ -25,24 +25,35 @@ std::vector<double> user_aucs(const UserRuns& runs) {
   return aucs;
 }
 
-std::vector<double> user_auc_replicates(const UserRuns& runs, const UserRuns& subtracted,
-                                        std::int64_t replicates, const Generator& generator) {
-  check_user_runs("user_auc_replicates", runs);
-  const bool difference = !subtracted.values.empty();
-  check<ShapeError>(!difference || subtracted.in == runs.in,
-                    "user_auc_replicates: subtracted: expected the same runs and users");
-  const std::vector<RankedScores> a = ranked(runs), b = ranked(subtracted);
-  return hierarchical_replicates(runs.in, replicates, generator, [&](const RunWeights& weights) {
-    double sum = 0, draws = 0;
+std::vector<std::vector<double>> user_auc_replicates(const std::vector<UserRuns>& measurements,
+                                                     std::int64_t replicates,
+                                                     const Generator& generator) {
+  check<ValueError>(!measurements.empty(),
+                    "user_auc_replicates: measurements: expected at least one, got none");
+  std::vector<std::vector<RankedScores>> scores;
+  for (const UserRuns& runs : measurements) {
+    check_user_runs("user_auc_replicates", runs);
+    check<ShapeError>(runs.in == measurements[0].in,
+                      "user_auc_replicates: measurements: expected the same runs and users");
+    scores.push_back(ranked(runs));
+  }
+  std::vector<std::vector<double>> values(measurements.size());
+  const auto statistic = [&](const RunWeights& weights) {
+    std::vector<double> sums(scores.size(), 0);
+    double draws = 0;
     for (std::size_t r = 0; r < weights.size(); ++r) {
       const double drawn = std::accumulate(weights[r].begin(), weights[r].end(), 0.0) /
                            static_cast<double>(weights[r].size());
       if (drawn == 0) continue;
-      sum += drawn * (a[r].auc(weights[r]) - (difference ? b[r].auc(weights[r]) : 0));
       draws += drawn;
+      for (std::size_t m = 0; m < scores.size(); ++m)
+        sums[m] += drawn * scores[m][r].auc(weights[r]);
     }
-    return sum / draws;
-  });
+    for (std::size_t m = 0; m < scores.size(); ++m) values[m].push_back(sums[m] / draws);
+    return sums[0] / draws;
+  };
+  hierarchical_replicates(measurements[0].in, replicates, generator, statistic);
+  return values;
 }
 
 }  // namespace chainline::experiments

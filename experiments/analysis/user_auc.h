@@ -13,12 +13,15 @@ namespace chainline::experiments {
 /// **Errors** as check_user_runs.
 std::vector<double> user_aucs(const UserRuns& runs);
 
-/// Replicates of its mean over runs (minus that of `subtracted`, the same runs measured otherwise,
-/// unless empty): runs drawn with replacement, then users, as hierarchical_replicates has them. Users
-/// drawn several times count as often; a run drawn several times has its draws of users together.
+/// Replicates of its mean over runs, [measurement][replicate], of several measurements of the same
+/// runs and users: runs drawn with replacement, then users, as hierarchical_replicates has them, the
+/// same for all measurements. Users drawn several times count as often; a run drawn several times
+/// has its draws of users together.
 ///
-/// **Errors** as hierarchical_replicates; ShapeError where the two differ in runs or users.
-std::vector<double> user_auc_replicates(const UserRuns& runs, const UserRuns& subtracted,
-                                        std::int64_t replicates, const Generator& generator);
+/// **Errors** as hierarchical_replicates; ShapeError for measurements of other runs or users than the
+/// first; ValueError for none.
+std::vector<std::vector<double>> user_auc_replicates(const std::vector<UserRuns>& measurements,
+                                                     std::int64_t replicates,
+                                                     const Generator& generator);
 
 }  // namespace chainline::experiments

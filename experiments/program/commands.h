@@ -9,6 +9,7 @@ namespace chainline::experiments {
 /// output, progress and messages to standard error, and errors are thrown.
 void add_ask(CLI::App& program);
 void add_bench(CLI::App& program);
+void add_claims(CLI::App& program);
 void add_gradcheck(CLI::App& program);
 void add_gradients(CLI::App& program);
 void add_inspect(CLI::App& program);
