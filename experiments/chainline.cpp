@@ -87,6 +87,7 @@ int main(int argc, char** argv) {
   program.footer("Example:\n  chainline reproduce --data shapes --out runs/shapes");
   try {
     experiments::add_reproduce(program);
+    experiments::add_claims(program);
     experiments::add_train(program);
     experiments::add_replay(program);
     experiments::add_bisect(program);

@@ -10,6 +10,7 @@ namespace chainline::experiments {
 void add_ask(CLI::App& program);
 void add_bench(CLI::App& program);
 void add_bisect(CLI::App& program);
+void add_claims(CLI::App& program);
 void add_gradcheck(CLI::App& program);
 void add_gradients(CLI::App& program);
 void add_inspect(CLI::App& program);

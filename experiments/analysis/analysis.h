@@ -1,0 +1,146 @@
+#pragma once
+
+#include <cstdint>
+
+#include "experiments/analysis/study_results.h"
+
+namespace chainline::experiments {
+
+/// How a study is analysed. The numbers of draws trade digits of p-values and intervals for time.
+struct AnalysisOptions {
+  explicit AnalysisOptions(std::uint64_t random_seed) : seed(random_seed) {}
+
+  std::uint64_t seed;
+  std::int64_t replicates = 1000;    // of every bootstrap
+  std::int64_t relabellings = 1000;  // of every test by the design's own assignment
+  std::int64_t draws = 10000;        // of combined controls of several runs
+  double confidence = 0.95;
+  double delta = 1e-5;           // of (epsilon, delta)
+  double utility_margin = 0.01;  // of the equivalence tests: one point of accuracy
+};
+
+/// All figures of a study, for its claims and its report: a pure function of the results and the
+/// options. A half-done study gives the figures of what is there; "coverage" says what is not.
+///
+/// Below, E is an estimate with where it comes from:
+///
+///     E = {"mean", "low", "high", "runs": n, "users": n, "seeds": [run numbers]}
+///
+/// `low` and `high` are the limits at options.confidence, by bootstrap over runs and, inside a run,
+/// users (or batches); null where one value alone is there. T = E with, over runs, Student's limits
+/// and tests:
+///
+///     T = E + {"t_low", "t_high",      of the mean over runs; null for one run
+///              "per_run": [values in the order of seeds],
+///              "p_t",                  one-sided (greater), Student over runs; null for one run
+///              "p_sign_flip",          one-sided (greater), signs of the runs' values
+///              "p_control"}            one-sided (greater), by relabelled users; null without them
+///
+/// Numbers that don't exist are null. P-values are of "not above" unless they say otherwise; every
+/// "p_corrected" names its family at the place below. A condition is that of `tuning` "lora" unless
+/// it says otherwise, at the settings that most runs with all measures have ("settings").
+///
+///     {"options": {...}, "settings": {TUNING: {"mix", "optimizer", "batch", "rate_factor",
+///                                              "lora_rank"}},
+///      "coverage": {"bases", "runs", "gradients", "twins": how many are there,
+///                   "planned": as study.planned, or null, "complete": bool, or null unplanned,
+///                   "conditions": [{"condition", "tuning", "mix", "measures", "runs", "seeds"}],
+///                   "missing_conditions": [codes that no run has], "sentence"},
+///      "legibility": [for each base {"normal": LEG, "small": LEG, "large": LEG}],
+///      "effects": [for each condition, tuning and measure
+///        E + {"condition", "tuning", "measure": "exposure" | "exposure_fit" | "exact" | "edit" |
+///                "forced" | "loss" | "phi" | "preference" | "prompt" | "decision" (of the username
+///                probe at the primary layer),
+///             "in", "out": means, "per_run", "t_low", "t_high",
+///             "direction": 1 or -1, the sign that memorization gives it (-1: loss, edit, and SW
+///                reverses all),
+///             "p_greater", "p_less", "p_two_sided": IN users dealt anew within runs,
+///             "p": the one in the direction, "p_corrected": Holm, over conditions of this measure
+///                and tuning}],
+///      "prompt": [for each condition and tuning {"condition", "tuning",
+///             "auc": T, the AUC of the "have you seen this user?" log odds, IN against OUT, with
+///                "low_90", "high_90" (Student) and p_control by dealing IN anew,
+///             "forced_in", "forced_out": E, shares of right choices between true id and decoy}],
+///      "primary": {"layer": name, "chosen_by": "positive control T" | "last decoder layer",
+///                  "runs": n of T, "sentence"}, or null without any probe,
+///      "separation": {QUESTION ("username" | "user_id"): {
+///        "layers": [names],
+///        "conditions": [{"condition", "tuning", "runs", "users", "seeds", "layers": [for each layer
+///             {"layer", "auc": T, "user_auc": of decisions averaged by user, "control": mean AUC
+///              of relabelled users, "selectivity": auc - control, "p", "p_less": controls of all
+///              runs combined, "p_corrected": the same by the maximum over layers,
+///              "accuracy": mean, "replica": {"accuracy", "low", "high" (Student over runs),
+///              "control", "selectivity"}}]}],
+///        "differences": [at the primary layer, runs paired by number
+///             T + {"a", "b": conditions, "tuning", "layer", "p": p_t for W100 - W50, where both
+///                  may see users, else p_control, "p_from"}],
+///        "contrasts": [for W100 and T, at the primary layer
+///             T (low, high null) + {"condition", "of": "other decoder layers" | "vision" (its last
+///                  layer) | "pixels"; primary - those}]}},
+///      "probes": [for each condition and tuning {"condition", "tuning", "runs", "seeds",
+///             "pixels": T or null, "nested": T or null, "nested_c": [chosen], "conditional": {"bits",
+///             "low", "high" (Student over runs), "p_values": by run} or null, "mdl":
+///             {"compression", "control"} or null, "fits": {"fits", "unconverged",
+///             "worst_gradient", "worst_duality_gap"}}],
+///      "relabelled": {"auc": T of the mean relabelled AUC of W100's runs at the primary layer, low and
+///             high (95 %) by the spread of the relabellings, "nested": the same of the nested
+///             probe, or null}, or null,
+///      "projections": [for each run that has them {"condition", "tuning", "run", "layer",
+///             "silhouette", "p_value", "of_users"}],
+///      "utility": {"rows": [for each mix, condition, tuning and score
+///             E + {"mix", "condition", "tuning", "rate" (null for no W or C0), "score": "accuracy" |
+///                "choice" | "perception" | "cognition" (accuracies) | "perception_score" |
+///                "cognition_score" (of 200 per subtask) | "loss",
+///             "difference": null for C0, else E (Student) + {"p_low", "p_high", "low_90", "high_90",
+///                "within"}: against C0 of the same run number, TOST of utility_margin (accuracies)}],
+///         "trends": [for each mix and accuracy T of the slope over the rate, a run at a time, with
+///             "p_drop": one-sided, Student, "p_corrected": Holm over mixes of this score],
+///         "choice_chance": 1 / options, or null},
+///      "gradients": {"batch": the training batch, "size": the batch size nearest to it,
+///         "groups", "sizes", "rows": [for each "at", "comparison" and "group"
+///             {"cosine": [E by size], "norm_ratio": [mean by size], "change": [E by size, of
+///              |g' - g|^2 / |g|^2], "predicted": [cosine by size from "moments"] or null,
+///              "moments": {"G2", "GD", "D2", "S", "Sd", "n"} or null}],
+///         "differences": [all parameters, at "size": E + {"at", "a", "b": cos(a) - cos(b)}],
+///         "plateaus": [all parameters: {"at", "comparison", "plateau", "decay", "ratio": {"estimate",
+///             "low", "high"}, "offset", "rises", "residual", "residual_without"}; the ratio is the
+///             plateau / the fit at b = 1],
+///         "ratios": [all parameters, by size: {"at", "of", "to", "size", "amplitude": E of
+///             sqrt(change / change), "matched": E of the same per root of pixel energy, or null}],
+///         "rerun": {"batches", "smallest", "largest", "exactly_one": bool}, or null}, or null,
+///      "twins": {"twins": [{"run", "condition", "samples", "identical_rerun",
+///             "max_difference_at_rate_0", "last_weights", "last_gradients": {GROUP: value}}],
+///             "all_identical", "all_zero"}, or null,
+///      "grid": {"reference_batch", "measure": "phi", "cells": [{"optimizer", "batch", "rate_factor",
+///             "rules": ["fixed" | "linear" | "square root"...], E of the energy, "per_run"}],
+///         "fits": [for each optimizer {"optimizer", "cells", "left_out": cells whose energy is not
+///             positive, "eta": {"estimate", "low", "high", "theory"}, "b": same, "r_squared"}],
+///         "rules": [for each optimizer and rule {"optimizer", "rule", "cells", "slope": {"estimate",
+///             "low", "high", "theory"}}],
+///         "rates": T of the slope of the energy over the rate of W10 .. W100 within runs, or null},
+///         or null,
+///      "memorization": [for W100, C0, T and L-0.4, and each measure {"condition", "measure", "runs",
+///             "seeds", "users": n with a number, "mean", "standard_error", "positive_share",
+///             "quartiles": [low, 25 %, 50 %, 75 %, high], "by_user": [value or null]}],
+///      "attacks": [for the same conditions, and "exposure" and "phi" {"condition", "measure", "runs",
+///             "lira": {"auc", "low", "high", "members", "others", "undefined", "tpr_at_1": {"tpr",
+///             "low", "high", "fpr"}} or null, "epsilon": E-less {"bound", "true_positives",
+///             "members", "false_positives", "others"} or null}],
+///      "privacy": [for each condition and noise {"condition", "tuning", "noise", "q", "steps",
+///             "epsilon", "delta", "order", "effects": {MEASURE: E + p's}, "epsilon_bound": as in
+///             attacks, {MEASURE: ...}}]}
+///
+/// LEG, layers and conditions are those of the jobs. The energy of a cell is, for the per-user
+/// difference d of phi to the run on clean images with the same run number and settings,
+///
+///     mean over IN of (d - m)^2 - s^2 (1 + 1 / n_out),   m, s^2: mean and variance of d over OUT
+///
+/// whose expectation is 0 if IN and OUT users are alike, whatever the noise, and else the squared
+/// effect and the variance that training on users adds.
+///
+/// **Errors** FileError naming the run for a result that lacks a member or has one of another type;
+/// ValueError for options out of range.
+/// **Bits** a function of libm.
+Json analyse(const StudyResults& results, const AnalysisOptions& options);
+
+}  // namespace chainline::experiments

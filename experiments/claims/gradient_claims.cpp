@@ -1,0 +1,133 @@
+#include <fmt/core.h>
+
+#include "experiments/analysis/estimate.h"
+#include "experiments/claims/claim.h"
+#include "experiments/claims/thresholds.h"
+
+namespace chainline::experiments {
+namespace {
+
+/// The rows of a part of the gradient study: none where it is not there.
+const Json& part_of(const Json& analysis, const char* part) {
+  static const Json none = Json::array();
+  const Json* rows = find_path(analysis, {"gradients", part});
+  return rows == nullptr ? none : *rows;
+}
+
+/// Gradients are compared at a fine-tuned clean model where there is one: the weights that training
+/// with watermarks meets most of the time.
+std::string checkpoint(const Json& analysis) {
+  return find_row(part_of(analysis, "rows"), {{"at", "C0"}}) != nullptr ? "C0" : "base";
+}
+
+Trial difference_trial(const Json& analysis, const std::string& b, const std::string& what) {
+  const Json* row = find_row(part_of(analysis, "differences"),
+                             {{"at", checkpoint(analysis)}, {"a", "W100"}, {"b", b}});
+  if (row == nullptr) return missing_trial(what, "a gradient study with W100 and " + b);
+  Trial trial = below_trial(what, number_at(*row, "mean"), number_at(*row, "low"),
+                            number_at(*row, "high"), 0);
+  trial.runs = row->at("runs");
+  return trial;
+}
+
+/// W100's change over another's, in amplitude, at the training batch size.
+const Json* ratio_row(const Json& analysis, const std::string& to, const char* kind) {
+  const Json* size = find_path(analysis, {"gradients", "size"});
+  if (size == nullptr) return nullptr;
+  const Json* row = find_row(part_of(analysis, "ratios"),
+                             {{"at", checkpoint(analysis)}, {"to", to}, {"size", *size}});
+  return row == nullptr ? nullptr : find_path(*row, {kind});
+}
+
+}  // namespace
+
+Judgement judge_gradients(const Json& analysis) {
+  Judgement j;
+  j.trials.push_back(
+      difference_trial(analysis, "rerun", "cosine of W100 less that of identical data"));
+  j.trials.push_back(
+      difference_trial(analysis, "order", "cosine of W100 less that of another order of samples"));
+  j.trials.push_back(difference_trial(analysis, "W50", "cosine of W100 less that of W50"));
+  for (const char* placebo : {"P-noise", "P-const"}) {
+    const std::string what = fmt::format("change by W100 over that by {}", placebo);
+    const Json* row = ratio_row(analysis, placebo, "amplitude");
+    if (row == nullptr) {
+      j.trials.push_back(
+          missing_trial(what, fmt::format("a gradient study with W100 and {}", placebo)));
+      continue;
+    }
+    Trial trial;
+    trial.what = what;
+    trial.mean = number_at(*row, "mean");
+    trial.low = number_at(*row, "low");
+    trial.high = number_at(*row, "high");
+    trial.runs = row->at("runs");
+    trial.threshold = fmt::format("above 1, and {:g} at least", kPlaceboRatio);
+    if (trial.low > 1 && trial.mean >= kPlaceboRatio) trial.answer = Answer::yes;
+    if (trial.high < kPlaceboRatio) trial.answer = Answer::no;
+    j.trials.push_back(std::move(trial));
+  }
+  return j;
+}
+
+Judgement judge_magnitude(const Json& analysis) {
+  Judgement j;
+  // TXT changes no pixel, so there is nothing to match.
+  const std::pair<const char*, const char*> kinds[] = {{"IMG", "matched"}, {"TXT", "amplitude"}};
+  for (const auto& [to, kind] : kinds) {
+    const std::string what = fmt::format("change by W100 over that by {}{}", to,
+                                         kind[0] == 'm' ? ", at equal pixel energy" : "");
+    const Json* row = ratio_row(analysis, to, kind);
+    if (row == nullptr) {
+      j.trials.push_back(missing_trial(what, fmt::format("a gradient study with {}", to)));
+      continue;
+    }
+    Trial trial = between_trial(what, number_at(*row, "mean"), number_at(*row, "low"),
+                                number_at(*row, "high"), 1 / kOrderOfMagnitude, kOrderOfMagnitude);
+    trial.runs = row->at("runs");
+    j.trials.push_back(std::move(trial));
+  }
+  return j;
+}
+
+Judgement judge_mini_batch(const Json& analysis) {
+  Judgement j;
+  const std::string at = checkpoint(analysis);
+  const std::string what = "share of 1/cos^2 - 1 at b = 1 that stays at any b";
+  const Json* plateau =
+      find_row(part_of(analysis, "plateaus"), {{"at", at}, {"comparison", "W100"}});
+  if (plateau == nullptr) {
+    j.trials.push_back(missing_trial(what, "a gradient study of W100 at three batch sizes"));
+    return j;
+  }
+  const Json& ratio = plateau->at("ratio");
+  j.trials.push_back(below_trial(what, number_at(ratio, "estimate"), number_at(ratio, "low"),
+                                 number_at(ratio, "high"), kPlateauShare));
+  if (plateau->value("rises", false)) j.trials.back().note = "1/cos^2 - 1 grows with b";
+  const Json* row = find_row(part_of(analysis, "rows"),
+                             {{"at", at}, {"comparison", "W100"}, {"group", "all parameters"}});
+  if (row == nullptr || row->at("cosine").size() < 2) {
+    j.trials.push_back(missing_trial("cosine of small against large batches",
+                                     "a gradient study of W100 at two batch sizes"));
+    return j;
+  }
+  const Json &small = row->at("cosine").front(), &large = row->at("cosine").back();
+  // Of the one full batch there is one cosine and no interval: it stands for itself.
+  const auto limit = [](const Json& e, const char* key) {
+    const double value = number_at(e, key);
+    return value == value ? value : number_at(e, "mean");
+  };
+  Trial trial;
+  trial.what = "cosine at the smallest b less that at the largest";
+  trial.mean = number_at(small, "mean") - number_at(large, "mean");
+  trial.low = limit(small, "low") - limit(large, "high");
+  trial.high = limit(small, "high") - limit(large, "low");
+  trial.threshold = "below 0";
+  trial.runs = small.at("runs");
+  if (trial.high < 0) trial.answer = Answer::yes;
+  if (trial.low > 0) trial.answer = Answer::no;
+  j.trials.push_back(std::move(trial));
+  return j;
+}
+
+}  // namespace chainline::experiments

@@ -1,0 +1,170 @@
+#include "experiments/claims/trial.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "experiments/analysis/estimate.h"
+#include "experiments/claims/thresholds.h"
+#include "experiments/statistics/multiplicity.h"
+
+namespace chainline::experiments {
+namespace {
+
+std::string plain(double value) { return fmt::format("{:g}", value); }
+
+void place(Trial& trial, double mean, double low, double high) {
+  trial.mean = mean;
+  trial.low = low;
+  trial.high = high;
+}
+
+Answer of_interval(double low, double high, const std::function<bool(double, double)>& inside,
+                   const std::function<bool(double, double)>& outside) {
+  if (!std::isfinite(low) || !std::isfinite(high)) return Answer::open;
+  return inside(low, high) ? Answer::yes : outside(low, high) ? Answer::no : Answer::open;
+}
+
+const char* word(Answer answer) {
+  return answer == Answer::yes ? "yes" : answer == Answer::no ? "no" : "open";
+}
+
+}  // namespace
+
+Trial missing_trial(const std::string& what, const std::string& needed) {
+  Trial trial;
+  trial.what = what;
+  trial.note = "it needs " + needed + ", not there yet";
+  return trial;
+}
+
+Trial above_trial(const std::string& what, const Json& row, double minimum, double p) {
+  Trial trial;
+  trial.what = what;
+  place(trial, number_at(row, "mean"), number_at(row, "t_low"), number_at(row, "t_high"));
+  trial.p = p;
+  trial.runs = row.value("runs", std::int64_t{0});
+  trial.users = row.value("users", std::int64_t{0});
+  trial.minimum = minimum;
+  trial.scale = 100;
+  trial.threshold =
+      fmt::format("at least {:+g} points, corrected p below {:g}", 100 * minimum, kLevel);
+  return trial;
+}
+
+void correct_trials(std::vector<Trial>& trials) {
+  std::vector<double> p;
+  for (const Trial& trial : trials)
+    if (std::isfinite(trial.p)) p.push_back(trial.p);
+  const std::vector<double> corrected = holm(p);
+  std::size_t next = 0;
+  for (Trial& trial : trials) {
+    if (std::isfinite(trial.p)) trial.p_corrected = corrected[next++];
+    if (!std::isfinite(trial.minimum)) continue;
+    if (trial.runs < kFewestRuns) {
+      trial.answer = Answer::open;
+      trial.note = fmt::format("{} run{}, where {} are the fewest", trial.runs,
+                               trial.runs == 1 ? "" : "s", kFewestRuns);
+    } else if (trial.p_corrected < kLevel && trial.mean >= trial.minimum) {
+      trial.answer = Answer::yes;
+    } else if (trial.high < trial.minimum) {
+      trial.answer = Answer::no;
+    }
+  }
+}
+
+Trial between_trial(const std::string& what, double mean, double low, double high, double from,
+                    double to) {
+  Trial trial;
+  trial.what = what;
+  place(trial, mean, low, high);
+  trial.threshold = "between " + plain(from) + " and " + plain(to);
+  trial.answer = of_interval(
+      low, high, [&](double l, double h) { return l > from && h < to; },
+      [&](double l, double h) { return h < from || l > to; });
+  return trial;
+}
+
+Trial below_trial(const std::string& what, double mean, double low, double high, double limit) {
+  Trial trial;
+  trial.what = what;
+  place(trial, mean, low, high);
+  trial.threshold = "below " + plain(limit);
+  trial.answer = of_interval(
+      low, high, [&](double, double h) { return h < limit; },
+      [&](double l, double) { return l >= limit; });
+  return trial;
+}
+
+Trial beyond_trial(const std::string& what, double mean, double low, double high, double limit) {
+  Trial trial;
+  trial.what = what;
+  place(trial, mean, low, high);
+  trial.threshold = "above " + plain(limit);
+  trial.answer = of_interval(
+      low, high, [&](double l, double) { return l > limit; },
+      [&](double, double h) { return h <= limit; });
+  return trial;
+}
+
+Trial fact_trial(const std::string& what, bool holds, const std::string& threshold) {
+  Trial trial;
+  trial.what = what;
+  trial.answer = holds ? Answer::yes : Answer::no;
+  trial.threshold = threshold;
+  return trial;
+}
+
+Json to_json(const Trial& trial) {
+  return {{"what", trial.what},
+          {"answer", word(trial.answer)},
+          {"mean", number(trial.mean)},
+          {"low", number(trial.low)},
+          {"high", number(trial.high)},
+          {"p", number(trial.p)},
+          {"p_corrected", number(trial.p_corrected)},
+          {"runs", trial.runs},
+          {"users", trial.users},
+          {"threshold", trial.threshold},
+          {"note", trial.note}};
+}
+
+std::string sentence(const Trial& trial) {
+  std::string text = trial.what;
+  const auto value = [&](double v) {
+    return trial.scale == 1 ? fmt::format("{:.3g}", v) : fmt::format("{:+.1f}", trial.scale * v);
+  };
+  if (std::isfinite(trial.mean)) text += " " + value(trial.mean);
+  if (trial.scale == 100 && std::isfinite(trial.mean)) text += " points";
+  std::string inside;
+  if (std::isfinite(trial.low))
+    inside = "interval " + value(trial.low) + " to " + value(trial.high);
+  if (std::isfinite(trial.p_corrected))
+    inside += fmt::format("{}corrected p {:.2g}", inside.empty() ? "" : ", ", trial.p_corrected);
+  if (!trial.note.empty()) inside += (inside.empty() ? "" : ", ") + trial.note;
+  if (!inside.empty()) text += " (" + inside + ")";
+  return text;
+}
+
+const Json* find_row(const Json& rows, const Json& wanted) {
+  if (!rows.is_array()) return nullptr;
+  for (const Json& row : rows) {
+    bool all = row.is_object();
+    for (const auto& item : wanted.items())
+      all = all && row.contains(item.key()) && row[item.key()] == item.value();
+    if (all) return &row;
+  }
+  return nullptr;
+}
+
+const Json* find_path(const Json& json, const std::vector<std::string>& keys) {
+  const Json* at = &json;
+  for (const std::string& key : keys) {
+    if (!at->is_object() || !at->contains(key)) return nullptr;
+    at = &(*at)[key];
+  }
+  return at->is_null() ? nullptr : at;
+}
+
+}  // namespace chainline::experiments

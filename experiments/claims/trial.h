@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "experiments/data/json.h"
+
+namespace chainline::experiments {
+
+enum class Answer { yes, no, open };
+
+/// One question that a claim puts to the figures.
+struct Trial {
+  std::string what;
+  Answer answer = Answer::open;
+  double mean = kNone, low = kNone, high = kNone, p = kNone, p_corrected = kNone;
+  std::int64_t runs = 0, users = 0;
+  std::string threshold;
+  std::string note;        ///< why it is open, where that is not its interval
+  double scale = 1;        ///< 100 where the sentence says percent points
+  double minimum = kNone;  ///< of tests by p that still wait for their correction
+
+  static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+};
+
+/// A question about what is not there.
+Trial missing_trial(const std::string& what, const std::string& needed);
+
+/// "It is above 0, by `minimum` at least": yes if the corrected p is below the level and the mean
+/// reaches the minimum; no if Student's interval of the row (T of analyse()) lies below the minimum;
+/// else open. The answer comes with correct_trials().
+Trial above_trial(const std::string& what, const Json& row, double minimum, double p);
+
+/// Holm over the trials that have a p, then their answers.
+void correct_trials(std::vector<Trial>& trials);
+
+/// "It lies between": yes if the interval does, no if it lies outside, else open.
+Trial between_trial(const std::string& what, double mean, double low, double high, double from,
+                    double to);
+
+/// "It is below (above) `limit`": yes if the interval is, no if it is not anywhere, else open.
+Trial below_trial(const std::string& what, double mean, double low, double high, double limit);
+Trial beyond_trial(const std::string& what, double mean, double low, double high, double limit);
+
+/// A fact, or one not known.
+Trial fact_trial(const std::string& what, bool holds, const std::string& threshold);
+
+Json to_json(const Trial& trial);
+/// "W100 - C0 +12.0 (95 % +9.1 to +15.2, p 0.001)", with what keeps it open.
+std::string sentence(const Trial& trial);
+
+/// Rows of the analysis, found by members; nullptr where none is.
+const Json* find_row(const Json& rows, const Json& wanted);
+/// A place in nested objects; nullptr where there is none, or null.
+const Json* find_path(const Json& json, const std::vector<std::string>& keys);
+
+}  // namespace chainline::experiments

@@ -1,0 +1,297 @@
+#include "experiments/claims/claims.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "experiments/analysis/analysis.h"
+#include "experiments/claims/thresholds.h"
+#include "experiments/claims/trial.h"
+#include "tests/experiments/analysis/synthetic_study.h"
+#include "tests/support.h"
+
+namespace chainline::experiments {
+namespace {
+
+using test::study_in;
+using test::World;
+
+AnalysisOptions quick() {
+  AnalysisOptions options(1);
+  options.replicates = 200;
+  options.relabellings = 400;
+  options.draws = 4000;
+  return options;
+}
+
+struct Judged {
+  Json analysis, gates, claims;
+
+  std::string gate(const std::string& id) const {
+    return find_row(gates, {{"id", id}})->at("status");
+  }
+  const Json& claim(const std::string& id) const { return *find_row(claims, {{"id", id}}); }
+  std::string verdict(const std::string& id) const {
+    return claim(id).value("verdict", "withheld");
+  }
+  std::string why(const std::string& id) const {
+    return id + ": " + claim(id).value("withheld", claim(id).value("reason", ""));
+  }
+};
+
+Judged judge_analysis(Json analysis) {
+  Judged j;
+  j.analysis = std::move(analysis);
+  j.gates = judge_gates(j.analysis);
+  j.claims = judge_claims(j.analysis, j.gates, "chainline reproduce --scale cpu --out out/cpu");
+  return j;
+}
+
+Judged judge(const StudyResults& results) { return judge_analysis(analyse(results, quick())); }
+
+/// A world in which all claims hold, large enough that all can be seen to.
+World true_world() {
+  World world;
+  world.users = 128;
+  world.separation = 1.2;
+  world.energy = 4;
+  return world;
+}
+
+const Judged& in_true_world() {
+  static const Judged judged = judge(study_in(true_world()));
+  return judged;
+}
+
+World small_world() {
+  World world;
+  world.grid = false;
+  return world;
+}
+
+TEST(Claims, AreSupportedInAWorldWhereTheyHold) {
+  const Judged& j = in_true_world();
+  for (const char* gate : {"T", "L-0.4", "shuffled", "rerun", "twins"})
+    EXPECT_EQ(j.gate(gate), "passed") << gate;
+  for (const char* id : {"K1", "K2", "K3", "K4", "K5", "K6", "K7", "K8", "K9"})
+    EXPECT_EQ(j.verdict(id), kSupported) << j.why(id);
+  // Exponents of a small grid have wide intervals: that they are not called wrong is all.
+  EXPECT_NE(j.verdict("K10"), kNotSupported) << j.why("K10");
+  EXPECT_EQ(j.claims.size(), 10u);
+}
+
+TEST(Claims, SayWhatTheyRestOnAndWhatMadeThem) {
+  const Json& k5 = in_true_world().claim("K5");
+  EXPECT_EQ(k5["command"], "chainline reproduce --scale cpu --out out/cpu");
+  EXPECT_EQ(k5["rests_on"], (Json{"T", "L-0.4", "shuffled"}));
+  EXPECT_GT(k5["effect"]["mean"], 0.1);
+  EXPECT_LT(k5["effect"]["low"], k5["effect"]["mean"]);
+  EXPECT_LT(k5["effect"]["p"], kLevel);
+  EXPECT_EQ(k5["effect"]["runs"], 10);
+  EXPECT_EQ(k5["effect"]["users"], 128);
+  EXPECT_EQ(k5["tests"].size(), 5u);
+  EXPECT_FALSE(k5["threshold"].get<std::string>().empty());
+}
+
+TEST(Claims, AreNotSupportedWhereTheModelOnlyReadsCards) {
+  // What C0 and the base separate as well is no memory of training.
+  World world = small_world();
+  world.users = 128;
+  world.separation = 0;
+  world.reading = 1.2;
+  const Judged j = judge(study_in(world));
+  EXPECT_EQ(j.gate("T"), "passed");
+  EXPECT_EQ(j.verdict("K5"), kNotSupported) << j.why("K5");
+  EXPECT_EQ(j.verdict("K8"), kNotSupported) << j.why("K8");
+}
+
+TEST(Claims, OfAProbeThatDoesNotSeeTheControlAreNotDecidable) {
+  World world = small_world();
+  world.users = 128;
+  world.separation = 0;
+  const Judged j = judge(study_in(world));
+  EXPECT_EQ(j.gate("T"), "passed");  // by exposure
+  for (const char* id : {"K5", "K6", "K7", "K8"})
+    EXPECT_EQ(j.verdict(id), kNotDecidable) << j.why(id);
+  EXPECT_NE(j.why("K5").find("does not see the positive control T"), std::string::npos)
+      << j.why("K5");
+}
+
+TEST(Claims, AreWithheldWhereAGateFails) {
+  World world = small_world();
+  world.exposure = 0;
+  const Judged j = judge(study_in(world));
+  EXPECT_EQ(j.gate("T"), "failed");
+  EXPECT_EQ(j.gate("L-0.4"), "passed");
+  for (const char* id : {"K5", "K6", "K7", "K8", "K9", "K10"}) {
+    EXPECT_FALSE(j.claim(id).contains("verdict")) << id;
+    EXPECT_FALSE(j.claim(id).contains("tests")) << id;
+    EXPECT_TRUE(j.claim(id)["withheld"].get<std::string>().starts_with("gate T failed")) << id;
+  }
+  EXPECT_EQ(j.verdict("K1"), kSupported);  // it rests on the twins alone
+}
+
+TEST(Claims, AboutGradientsAreWithheldIfIdenticalDataDiffer) {
+  World world = small_world();
+  world.rerun = 1 - 1e-15;  // however little
+  const Judged rerun = judge(study_in(world));
+  EXPECT_EQ(rerun.gate("rerun"), "failed");
+  EXPECT_EQ(rerun.verdict("K2"), "withheld");
+  EXPECT_EQ(rerun.verdict("K1"), kSupported);
+  world.rerun = 1;
+  world.rate_0 = 1e-30;
+  const Judged twins = judge(study_in(world));
+  EXPECT_EQ(twins.gate("twins"), "failed");
+  for (const char* id : {"K1", "K2", "K3", "K4", "K10"})
+    EXPECT_EQ(twins.verdict(id), "withheld") << id;
+}
+
+TEST(Claims, FailTheShuffledGateByMoreThanThePermittedBias) {
+  Json analysis = in_true_world().analysis;
+  Json& relabelled = analysis["relabelled"]["auc"];
+  const auto status_at = [&](double mean) {
+    relabelled["mean"] = mean;
+    for (const char* low : {"low", "t_low"}) relabelled[low] = mean - 0.002;
+    for (const char* high : {"high", "t_high"}) relabelled[high] = mean + 0.002;
+    return judge_analysis(analysis).gate("shuffled");
+  };
+  EXPECT_EQ(status_at(0.508), "passed");
+  EXPECT_EQ(status_at(0.53), "failed");
+  EXPECT_EQ(status_at(0.47), "failed");
+}
+
+TEST(Claims, OfAHalfDoneStudySayWhatIsNotThereYet) {
+  World world = small_world();
+  StudyResults results = study_in(world);
+  std::erase_if(results.runs, [](const Json& run) {
+    return run["condition"] == "SW" || run["condition"] == "L-0.4";
+  });
+  const Judged j = judge(results);
+  EXPECT_EQ(j.gate("L-0.4"), "missing");
+  EXPECT_EQ(j.verdict("K5"), "withheld");
+  EXPECT_NE(j.why("K5").find("gate L-0.4 cannot be judged: it needs runs of L-0.4"),
+            std::string::npos)
+      << j.why("K5");
+  const Judged nothing = judge({});
+  for (const Json& gate : nothing.gates) EXPECT_EQ(gate["status"], "missing");
+  for (const Json& claim : nothing.claims) EXPECT_TRUE(claim.contains("withheld"));
+  // With its gates there, a claim says itself what it needs.
+  results = study_in(world);
+  std::erase_if(results.runs, [](const Json& run) { return run["condition"] == "SW"; });
+  const Judged without = judge(results);
+  EXPECT_EQ(without.verdict("K5"), kNotDecidable);
+  EXPECT_NE(without.why("K5").find("it needs probed runs of SW"), std::string::npos)
+      << without.why("K5");
+}
+
+TEST(Claims, OfTwoRunsAreNotDecidable) {
+  World world = small_world();
+  world.runs = 2;
+  world.separation = 3;
+  const Judged j = judge(study_in(world));
+  for (const char* id : {"K1", "K5", "K6", "K8"})
+    EXPECT_EQ(j.verdict(id), kNotDecidable) << j.why(id);
+  EXPECT_NE(j.why("K5").find("2 runs, where 3 are the fewest"), std::string::npos) << j.why("K5");
+}
+
+TEST(Claims, AboutHiddenStatesNeedABaseThatReads) {
+  Json analysis = in_true_world().analysis;
+  const auto read = [&](double normal, double large) {
+    analysis["legibility"][0]["normal"]["characters"] = normal;
+    analysis["legibility"][0]["large"]["characters"] = large;
+    return judge_analysis(analysis);
+  };
+  const Judged none = read(0.4, 0.79);
+  for (const char* id : {"K5", "K6", "K7", "K8"}) {
+    EXPECT_EQ(none.verdict(id), kNotDecidable) << id;
+    EXPECT_NE(none.why(id).find("reads 79 % of the characters"), std::string::npos) << id;
+  }
+  EXPECT_EQ(none.verdict("K2"), kSupported);
+  EXPECT_EQ(read(0.4, 0.8).verdict("K5"), kSupported);  // at the larger font
+  EXPECT_EQ(read(0.8, 0.1).verdict("K5"), kSupported);
+}
+
+TEST(Claims, AreRefutedByWhatTheProtocolSaysRefutesThem) {
+  World world = small_world();
+  world.runs = 5;
+  world.drop = 0.05;
+  world.plateau = 0.9;
+  world.placebo = 1;
+  world.transform = 30;
+  world.prompt = 1.2;
+  world.silhouette = 0.05;
+  const Judged j = judge(study_in(world));
+  EXPECT_EQ(j.verdict("K1"), kNotSupported) << j.why("K1");
+  EXPECT_EQ(j.verdict("K2"), kNotSupported) << j.why("K2");  // the change is the placebo's
+  EXPECT_EQ(j.verdict("K3"), kNotSupported) << j.why("K3");
+  EXPECT_EQ(j.verdict("K4"), kNotSupported) << j.why("K4");  // most of it stays
+  EXPECT_EQ(j.verdict("K7"), kNotSupported) << j.why("K7");  // asking works, too
+  EXPECT_EQ(j.verdict("K9"), kNotSupported) << j.why("K9");
+}
+
+TEST(Claims, JudgeExponentsByTheirIntervals) {
+  const auto verdict = [](double sgd_b, double half, std::int64_t left_out = 0) {
+    Json analysis = in_true_world().analysis;
+    const auto exponent = [&](double at, double theory) {
+      return Json{{"estimate", at}, {"low", at - half}, {"high", at + half}, {"theory", theory}};
+    };
+    analysis["grid"]["fits"] = {{{"optimizer", "sgd"},
+                                 {"cells", 9},
+                                 {"left_out", left_out},
+                                 {"eta", exponent(2, 2)},
+                                 {"b", exponent(sgd_b, -2)}},
+                                {{"optimizer", "adamw"},
+                                 {"cells", 9},
+                                 {"left_out", 0},
+                                 {"eta", exponent(2.1, 2)},
+                                 {"b", exponent(-0.9, -1)}}};
+    return judge_analysis(analysis).verdict("K10");
+  };
+  EXPECT_EQ(verdict(-2, 0.2), kSupported);
+  EXPECT_EQ(verdict(-1, 0.2), kNotSupported);
+  EXPECT_EQ(verdict(-2, 0.7), kNotDecidable);
+  EXPECT_EQ(verdict(-2, 0.2, 4), kNotDecidable);  // 4 of 9 cells show no energy
+}
+
+TEST(Claims, AreTheSameFromFigureFilesAsFromFigures) {
+  const Judged& j = in_true_world();
+  const Judged read = judge_analysis(parse_json(j.analysis.dump(), "results"));
+  EXPECT_TRUE(read.gates == j.gates);
+  EXPECT_TRUE(read.claims == j.claims);
+}
+
+TEST(Claims, CallSeparationInANullWorldRarely) {
+  // All five tests of K5 must agree, so that no null world of 12 may pass it at the 5 % level: even
+  // if one test decided, two or more of 12 would be as rare as 12 %.
+  int supported = 0;
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    World world = small_world();
+    world.seed = seed;
+    world.runs = 4;
+    world.users = 32;
+    world.separation = 0;
+    supported += judge(study_in(world)).verdict("K5") == kSupported;
+  }
+  EXPECT_EQ(supported, 0);
+}
+
+TEST(Claims, RefuseAnAnalysisThatIsNone) {
+  EXPECT_EQ(test::message_of<FileError>([] { judge_gates(Json::array()); }),
+            "judge_gates: analysis: expected an object, got array");
+}
+
+TEST(Trials, AreCorrectedTogether) {
+  const Json row = {{"mean", 0.1}, {"t_low", 0.05}, {"t_high", 0.15}, {"runs", 5}, {"users", 8}};
+  std::vector<Trial> trials = {above_trial("a", row, 0.03, 0.02),
+                               above_trial("b", row, 0.03, 0.04)};
+  correct_trials(trials);
+  EXPECT_EQ(trials[0].p_corrected, 0.04);
+  EXPECT_EQ(trials[1].p_corrected, 0.04);
+  EXPECT_EQ(trials[0].answer, Answer::yes);
+  trials.push_back(above_trial("c", row, 0.03, 0.04));
+  correct_trials(trials);
+  EXPECT_EQ(trials[0].answer, Answer::open);  // 0.06 of three
+}
+
+}  // namespace
+}  // namespace chainline::experiments

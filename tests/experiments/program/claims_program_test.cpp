@@ -1,0 +1,114 @@
+// `chainline claims`, as a user meets it.
+
+#include <fstream>
+
+#include "experiments/analysis/analysis.h"
+#include "experiments/claims/claims.h"
+#include "tests/experiments/analysis/synthetic_study.h"
+#include "tests/experiments/program/process.h"
+
+namespace chainline::experiments {
+namespace {
+
+namespace fs = std::filesystem;
+using test::Folder;
+using test::Outcome;
+using test::Process;
+using test::World;
+
+class ClaimsProgram : public testing::Test {
+ protected:
+  /// Writes results.json as `chainline reproduce` does.
+  void study(const World& world) {
+    const StudyResults results = test::study_in(world);
+    AnalysisOptions options(1);
+    options.replicates = 100;
+    options.relabellings = 200;
+    options.draws = 1000;
+    const Json analysis = analyse(results, options);
+    write("results.json", Json{{"study", results.study}, {"analysis", analysis}}.dump());
+    write("runs.json", to_json(results).dump());
+  }
+  void write(const std::string& name, const std::string& content) const {
+    std::ofstream(folder_ / name, std::ios::binary) << content;
+  }
+  Outcome run(std::vector<std::string> words) const {
+    words.insert(words.begin(), "claims");
+    return Process(folder_.path(), words).wait();
+  }
+  std::string path() const { return folder_.path().string(); }
+
+  static World world() {
+    World world;
+    world.runs = 3;
+    world.users = 32;
+    world.grid = false;
+    return world;
+  }
+
+  Folder folder_;
+};
+
+TEST_F(ClaimsProgram, PrintsGatesAndVerdictsWithTheirReasons) {
+  study(world());
+  const Outcome outcome = run({path()});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.err, "");
+  for (const char* text : {"passed   T ", "passed   twins", "K1 ", "K10",
+                           "because: ", "chainline reproduce --scale cpu --out out/cpu"})
+    EXPECT_NE(outcome.out.find(text), std::string::npos) << text << "\n" << outcome.out;
+  std::size_t start = 0;
+  for (std::size_t end; (end = outcome.out.find('\n', start)) != std::string::npos; start = end + 1)
+    EXPECT_LE(end - start, 130u) << outcome.out.substr(start, end - start);
+}
+
+TEST_F(ClaimsProgram, FailsWhereAGateFailsAndPrintsNoVerdictThatRestsOnIt) {
+  World none = world();
+  none.exposure = 0;
+  study(none);
+  const Outcome outcome = run({path(), "--json"});
+  EXPECT_EQ(outcome.code, 1) << outcome.err;
+  const Json judged = parse_json(outcome.out, "claims");
+  for (const Json& claim : judged["claims"])
+    if (claim["id"] == "K5") EXPECT_FALSE(claim.contains("verdict"));
+  EXPECT_EQ(judged["gates"][0]["status"], "failed");
+}
+
+TEST_F(ClaimsProgram, AnalysesTheRunsAnewWhenAsked) {
+  study(world());
+  const Json stored = parse_json(test::content_of(folder_ / "results.json"), "results");
+  Json changed = stored;
+  changed["analysis"]["twins"]["all_zero"] = false;
+  write("results.json", changed.dump());
+  EXPECT_EQ(run({path()}).code, 1);
+  EXPECT_EQ(run({path(), "--again"}).code, 0);
+}
+
+TEST_F(ClaimsProgram, RefusesFilesThatAreMissingOrBroken) {
+  const std::string file = (folder_ / "results.json").string();
+  Outcome outcome = run({path()});
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_NE(outcome.err.find("results.json"), std::string::npos) << outcome.err;
+  write("results.json", "{\"study\": {}");
+  EXPECT_EQ(run({path()}).code, 3);
+  write("results.json", "{\"study\": {}}");
+  test::expect_refusal(run({path()}), 3, file + ": missing key \"analysis\"");
+  write("results.json", "{\"study\": {}, \"analysis\": 3}");
+  test::expect_refusal(run({path()}), 3, file + ": analysis: expected an object, got number");
+  write("results.json", R"({"study": {}, "analysis": {"utility": {"rows": [{}]}, "twins":
+        {"twins": [], "all_identical": true, "all_zero": true}}})");
+  outcome = run({path()});
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_NE(outcome.err.find("not as `chainline reproduce` writes it"), std::string::npos)
+      << outcome.err;
+}
+
+TEST_F(ClaimsProgram, TeachesInItsHelp) {
+  const Outcome outcome = run({"--help"});
+  EXPECT_EQ(outcome.code, 0);
+  for (const char* text : {"Gates", "not decidable at this scale", "Exit code", "Examples:"})
+    EXPECT_NE(outcome.out.find(text), std::string::npos) << text;
+}
+
+}  // namespace
+}  // namespace chainline::experiments
