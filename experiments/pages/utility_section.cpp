@@ -1,0 +1,262 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "experiments/pages/sections.h"
+
+namespace chainline::experiments {
+namespace {
+
+const Json& rows_of(const StudyPage& page) { return at_path(page.analysis, {"utility", "rows"}); }
+
+const Json& row_of(const StudyPage& page, const std::string& mix, const std::string& condition,
+                   const std::string& score, const std::string& tuning = "lora") {
+  return find_in(rows_of(page), {{"mix", mix.c_str()},
+                                 {"condition", condition.c_str()},
+                                 {"score", score.c_str()},
+                                 {"tuning", tuning.c_str()}});
+}
+
+/// The mixes that rows speak of: those of the study first, in its order.
+std::vector<std::string> mixes_of(const StudyPage& page) {
+  std::vector<std::string> mixes = page.study.mixes, found;
+  if (!rows_of(page).is_array()) return found;
+  for (const Json& row : rows_of(page)) mixes.push_back(text_of(row, "mix"));
+  for (const std::string& mix : mixes)
+    if (std::find(found.begin(), found.end(), mix) == found.end() &&
+        find_in(rows_of(page), {{"mix", mix.c_str()}, {"tuning", "lora"}}).is_object())
+      found.push_back(mix);
+  return found;
+}
+
+/// Conditions of a mix whose marks have a rate, C0 first; all others where `others`.
+std::vector<std::string> conditions_of(const StudyPage& page, const std::string& mix, bool others,
+                                       const std::string& tuning = "lora") {
+  std::vector<std::string> codes;
+  for (const ConditionGroup& group : condition_groups())
+    for (const std::string& code : group.conditions) {
+      const Json& row = row_of(page, mix, code, "accuracy", tuning);
+      if (row.is_object() && (code != "C0" && code[0] != 'W') == others) codes.push_back(code);
+    }
+  return codes;
+}
+
+std::string tost_text(const Json& difference) {
+  const Json& within = at_path(difference, {"within"});
+  if (!within.is_boolean()) return "–";
+  return within.get<bool>() ? "within" : "not shown";
+}
+
+void add_table(const StudyPage& page, Part& part) {
+  Table table;
+  table.columns = {{"Questions"},        {"Images marked", true},
+                   {"all", true},        {"choice", true},
+                   {"perception", true}, {"cognition", true},
+                   {"perception", true}, {"cognition", true},
+                   {"difference", true}, {"TOST"},
+                   {"p", true}};
+  table.groups = {{"", 2},
+                  {"Accuracy, %", 4},
+                  {"MME score, of 200 a family", 2},
+                  {"Accuracy less C0, points", 3}};
+  std::vector<Value> values;
+  int within = 0, compared = 0;
+  for (const std::string& mix : mixes_of(page))
+    for (const std::string& code : conditions_of(page, mix, false)) {
+      const Json& accuracy = row_of(page, mix, code, "accuracy");
+      const Json& difference = at_path(accuracy, {"difference"});
+      values.push_back(value_of(accuracy));
+      const auto percent = [&](const char* score) {
+        return number_text(100 * number_of(row_of(page, mix, code, score), "mean"), 1);
+      };
+      const auto score = [&](const char* name) {
+        return number_text(number_of(row_of(page, mix, code, name), "mean"), 1);
+      };
+      Value d = value_of(difference, "low_90", "high_90");
+      if (!d.has_interval()) d = value_of(difference);
+      d.mean *= 100, d.low *= 100, d.high *= 100;
+      const double p = std::max(number_of(difference, "p_low"), number_of(difference, "p_high"));
+      const std::string tost = tost_text(difference);
+      compared += tost != "–";
+      within += tost == "within";
+      const double rate = number_of(accuracy, "rate");
+      table.rows.push_back(
+          {mix, code == "C0" ? "none (C0)" : fmt::format("{:.0f} %", 100 * rate),
+           percent("accuracy"), percent("choice"), percent("perception"), percent("cognition"),
+           score("perception_score"), score("cognition_score"),
+           difference.is_object() ? value_text(d, 1) : "", difference.is_object() ? tost : "",
+           difference.is_object() ? p_text(p) : ""});
+    }
+  if (table.rows.empty()) return part.lacks("the utility table");
+  table.notes = {
+      "The MME score of a family is 100 times accuracy plus accuracy+, the share of "
+      "images with both questions right.",
+      "Differences pair runs of one number; in brackets the 90 % interval that the two "
+      "one-sided tests (TOST) at 5 % hold against the margin."};
+  const double chance = number_of(at_path(page.analysis, {"utility"}), "choice_chance");
+  if (std::isfinite(chance))
+    table.notes.push_back(fmt::format("Chance in multiple choice is {:.1f} %.", 100 * chance));
+  const double margin = 100 * number_of(at_path(page.analysis, {"options"}), "utility_margin");
+  Figure figure = page.figure(
+      "utility",
+      compared == 0
+          ? "Accuracy by question mix and share of marked images; too few runs to compare"
+          : fmt::format("Accuracy is shown to stay within {:g} {} of clean training in {} of {} "
+                        "comparisons",
+                        margin, margin == 1 ? "point" : "points", within, compared),
+      std::move(table), {"K1"});
+  figure.caption =
+      "Unseen test images without cards. Multiple choice takes the answer of highest "
+      "likelihood; perception and cognition ask two questions an image, as MME does.";
+  figure.counts = counts_text(values);
+  figure.seeds = values.front().seeds;
+  figure.control = "C0, the same run on clean images";
+  part.add(std::move(figure));
+}
+
+void add_rates(const StudyPage& page, Part& part) {
+  SmallMultiples chart;
+  chart.x = {"images marked", {}, {}, true, {}, Scale::linear, {}};
+  chart.y = {"accuracy", {}, {}, true, {}, Scale::linear, {}};
+  const std::pair<const char*, const char*> scores[] = {{"accuracy", "all questions"},
+                                                        {"choice", "multiple choice"},
+                                                        {"perception", "perception"},
+                                                        {"cognition", "cognition"}};
+  for (const std::string& mix : mixes_of(page)) {
+    ChartPanel panel{mix, {}};
+    for (const auto& [score, name] : scores) {
+      Series series;
+      series.name = name;
+      for (const std::string& code : conditions_of(page, mix, false)) {
+        const Json& row = row_of(page, mix, code, score);
+        const Value value = value_of(row);
+        if (!value.exists()) continue;
+        const double rate = number_of(row, "rate");
+        series.x.push_back(std::isfinite(rate) ? rate : 0);
+        series.y.push_back(value.mean);
+        series.low.push_back(value.has_interval() ? value.low : value.mean);
+        series.high.push_back(value.has_interval() ? value.high : value.mean);
+      }
+      if (series.x.size() > 1) panel.series.push_back(std::move(series));
+    }
+    if (!panel.series.empty()) chart.panels.push_back(std::move(panel));
+  }
+  if (chart.panels.empty()) return part.lacks("accuracy over the rate");
+  chart.columns = chart.panels.size() == 4 || chart.panels.size() < 3 ? 2 : 3;
+  const Json& trend = find_in(at_path(page.analysis, {"utility", "trends"}),
+                              {{"mix", mixes_of(page).front().c_str()}, {"score", "accuracy"}});
+  const double slope = number_of(trend, "mean");
+  Figure figure = page.figure(
+      "utility-rates",
+      std::isfinite(slope)
+          ? fmt::format(
+                "From no marked image to all, accuracy on {} questions changes by {} points",
+                mixes_of(page).front(), number_text(100 * slope, 2))
+          : "Accuracy against the share of marked images",
+      std::move(chart), {"K1"});
+  figure.caption =
+      "Means over runs with Student's intervals over runs; a line through each run's "
+      "accuracies gives the slope.";
+  figure.control = "the left end of each curve, C0";
+  part.add(std::move(figure));
+}
+
+void add_trends(const StudyPage& page, Part& part) {
+  const Json& trends = at_path(page.analysis, {"utility", "trends"});
+  Table table;
+  table.columns = {{"Questions"},           {"Score"},
+                   {"Slope, points", true}, {"Runs", true},
+                   {"p of a drop", true},   {"corrected", true}};
+  int drops = 0;
+  if (trends.is_array())
+    for (const Json& trend : trends) {
+      Value value = value_of(trend, "t_low", "t_high");
+      if (!value.exists()) continue;
+      value.mean *= 100, value.low *= 100, value.high *= 100;
+      const double p = number_of(trend, "p_corrected");
+      drops += p < 0.05;
+      table.rows.push_back({text_of(trend, "mix"), text_of(trend, "score"), value_text(value, 2),
+                            cell_text(at_path(trend, {"runs"})), p_text(number_of(trend, "p_drop")),
+                            p_text(p)});
+    }
+  if (table.rows.empty()) return part.lacks("the trend over rates");
+  Figure figure = page.figure(
+      "utility-trends",
+      fmt::format("{} of {} slopes over the rate are below zero at the corrected 5 % level", drops,
+                  table.rows.size()),
+      std::move(table), {"K1"});
+  figure.caption =
+      "Slope of accuracy from rate 0 to 1, a run at a time; Student over runs, Holm "
+      "over the mixes of a score.";
+  part.add(std::move(figure));
+}
+
+void add_others(const StudyPage& page, Part& part) {
+  std::vector<Value> values;
+  const std::vector<std::string> mixes = mixes_of(page);
+  const auto rows_at = [&](const std::string& mix, const std::string& tuning) {
+    DotGroup group;
+    for (const ConditionGroup& conditions : condition_groups())
+      for (const std::string& code : conditions.conditions) {
+        const Json& difference =
+            at_path(row_of(page, mix, code, "accuracy", tuning), {"difference"});
+        Value value = value_of(difference, "low_90", "high_90");
+        if (!value.has_interval()) value = value_of(difference);
+        value.mean *= 100, value.low *= 100, value.high *= 100;
+        if (std::optional<DotRow> row = dot_row(code, value, "")) {
+          group.rows.push_back(std::move(*row));
+          values.push_back(value);
+        }
+      }
+    return group;
+  };
+  DotChart chart;
+  for (const std::string& mix : mixes) {
+    DotGroup group = rows_at(mix, "lora");
+    group.name = mix + " questions";
+    if (!group.rows.empty()) chart.groups.push_back(std::move(group));
+  }
+  for (const std::string& mix : mixes) {
+    DotGroup group = rows_at(mix, "full");
+    group.name = mix + " questions, all weights trained";
+    if (!group.rows.empty()) chart.groups.push_back(std::move(group));
+  }
+  if (chart.groups.empty()) return part.lacks("differences to clean training");
+  chart.x.label = "accuracy less that of C0, points";
+  chart.references = {{0, "as C0"}};
+  chart.digits = 2;
+  const double margin = 100 * number_of(at_path(page.analysis, {"options"}), "utility_margin");
+  if (margin > 0) chart.zone = Zone{-margin, margin, fmt::format("within {:g}", margin)};
+  const auto largest = std::max_element(values.begin(), values.end(), [](auto& a, auto& b) {
+    return std::abs(a.mean) < std::abs(b.mean);
+  });
+  Figure figure = page.figure(
+      "utility-differences",
+      fmt::format("The largest difference of any condition to clean training is {} points",
+                  number_text(largest->mean, 2)),
+      std::move(chart), {"K1"});
+  figure.caption =
+      "All conditions against C0 of the same run number; 90 % intervals, Student "
+      "over runs. Hollow: what is no dose of watermarks.";
+  figure.counts = counts_text(values);
+  figure.control = "C0";
+  part.add(std::move(figure));
+}
+
+}  // namespace
+
+Part utility_part(const StudyPage& page) {
+  Part part;
+  part.section.title = "Does the task suffer?";
+  part.section.paragraphs = {
+      "Watermarks that a task does not need should leave its skill alone. Equivalence is a claim "
+      "of its own: not finding a difference is not enough."};
+  add_table(page, part);
+  add_rates(page, part);
+  add_trends(page, part);
+  add_others(page, part);
+  return part;
+}
+
+}  // namespace chainline::experiments
