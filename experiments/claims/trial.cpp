@@ -35,7 +35,7 @@ const char* word(Answer answer) {
 Trial missing_trial(const std::string& what, const std::string& needed) {
   Trial trial;
   trial.what = what;
-  trial.note = "it needs " + needed + ", not there yet";
+  trial.note = fmt::format("it needs {}, not there yet", needed);
   return trial;
 }
 
@@ -79,7 +79,7 @@ Trial between_trial(const std::string& what, double mean, double low, double hig
   Trial trial;
   trial.what = what;
   place(trial, mean, low, high);
-  trial.threshold = "between " + plain(from) + " and " + plain(to);
+  trial.threshold = fmt::format("between {} and {}", plain(from), plain(to));
   trial.answer = of_interval(
       low, high, [&](double l, double h) { return l > from && h < to; },
       [&](double l, double h) { return h < from || l > to; });
@@ -90,7 +90,7 @@ Trial below_trial(const std::string& what, double mean, double low, double high,
   Trial trial;
   trial.what = what;
   place(trial, mean, low, high);
-  trial.threshold = "below " + plain(limit);
+  trial.threshold = fmt::format("below {}", plain(limit));
   trial.answer = of_interval(
       low, high, [&](double, double h) { return h < limit; },
       [&](double l, double) { return l >= limit; });
@@ -101,7 +101,7 @@ Trial beyond_trial(const std::string& what, double mean, double low, double high
   Trial trial;
   trial.what = what;
   place(trial, mean, low, high);
-  trial.threshold = "above " + plain(limit);
+  trial.threshold = fmt::format("above {}", plain(limit));
   trial.answer = of_interval(
       low, high, [&](double l, double) { return l > limit; },
       [&](double, double h) { return h <= limit; });
@@ -135,15 +135,15 @@ std::string sentence(const Trial& trial) {
   const auto value = [&](double v) {
     return trial.scale == 1 ? fmt::format("{:.3g}", v) : fmt::format("{:+.1f}", trial.scale * v);
   };
-  if (std::isfinite(trial.mean)) text += " " + value(trial.mean);
+  if (std::isfinite(trial.mean)) text += fmt::format(" {}", value(trial.mean));
   if (trial.scale == 100 && std::isfinite(trial.mean)) text += " points";
   std::string inside;
   if (std::isfinite(trial.low))
-    inside = "interval " + value(trial.low) + " to " + value(trial.high);
+    inside = fmt::format("interval {} to {}", value(trial.low), value(trial.high));
   if (std::isfinite(trial.p_corrected))
     inside += fmt::format("{}corrected p {:.2g}", inside.empty() ? "" : ", ", trial.p_corrected);
   if (!trial.note.empty()) inside += (inside.empty() ? "" : ", ") + trial.note;
-  if (!inside.empty()) text += " (" + inside + ")";
+  if (!inside.empty()) text += fmt::format(" ({})", inside);
   return text;
 }
 

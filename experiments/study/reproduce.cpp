@@ -3,15 +3,16 @@
 #include <fmt/core.h>
 #include <sys/resource.h>
 
+#include <map>
 #include <span>
 
 #include "experiments/analysis/analysis.h"
 #include "experiments/claims/claims.h"
+#include "experiments/data/paths.h"
 #include "experiments/pages/study_report.h"
 #include "experiments/study/study_plan.h"
 #include "experiments/study/world.h"
 #include "experiments/training/manifest.h"
-#include "tensor/atomic_file.h"
 
 namespace chainline::experiments {
 namespace {
@@ -34,9 +35,18 @@ struct Gathered {
   double seconds = 0;  // that the jobs took, whenever and wherever
 };
 
-Gathered gather(const Study& study, const Plan& plan, const Store& store) {
+Gathered gather(const Study& study, const Plan& plan, const Store& store,
+                const std::string& command) {
   Gathered all;
   all.results.study = to_json(study);
+  std::map<std::string, std::size_t> planned;
+  for (std::size_t i = 0; i < plan.size(); ++i) ++planned[plan.job(i).kind];
+  // A gradient job compares at two checkpoints.
+  all.results.study["planned"] = {{"bases", 1},
+                                  {"runs", planned["run"]},
+                                  {"gradients", 2 * planned["gradients"]},
+                                  {"twins", planned["twins"]}};
+  all.results.study["command"] = command;
   for (std::size_t i = 0; i < plan.size(); ++i) {
     const Job& job = plan.job(i);
     const std::string& key = plan.key(i);
@@ -91,7 +101,7 @@ Reproduction reproduce(const ReproduceOptions& options) {
     running.title = "reproduce";
     done.outcome = run_plan(plan, store, study_kinds(), running);
   }
-  const Gathered gathered = gather(options.study, plan, store);
+  const Gathered gathered = gather(options.study, plan, store, options.command);
   done.missing = gathered.missing;
 
   const World world(options.study);
@@ -107,7 +117,8 @@ Reproduction reproduce(const ReproduceOptions& options) {
                   {"jobs", {{"all", plan.size()}, {"missing", gathered.missing}}},
                   {"command", options.command}};
   results["analysis"] = analyse(gathered.results, analysis);
-  results.update(judge(results["analysis"], results["study"]));
+  results["gates"] = judge_gates(results["analysis"]);
+  results["claims"] = judge_claims(results["analysis"], results["gates"], options.command);
   write_json(options.out / "runs.json", to_json(gathered.results));
   write_json(options.out / "results.json", results);
   manifest.outputs["results.json"] = options.out / "results.json";

@@ -84,6 +84,11 @@ TrainingConfig tuning_config(const Study& study, const RunSpec& spec, std::int64
   config.learning_rate *= spec.rate_factor;
   config.seed = study.seed * 1000 + spec.run;
   if (spec.private_noise > 0) {
+    // A step takes users, each with all of their pictures: two passes over the IN users.
+    const std::int64_t in_users = study.users / 2;
+    config.batch = study.private_users;
+    config.steps = 2 * (in_users + config.batch - 1) / config.batch;
+    config.normalization = Normalization::per_sample;
     config.dp_clip = study.private_clip;
     config.dp_noise = spec.private_noise;
   }

@@ -100,6 +100,7 @@ Study smoke_study(const std::string& data) {
   }
   for (TrainingConfig* t : {&s.tune, &s.full_tune, &s.sgd_tune}) t->batch = t->micro_batch = 8;
   s.tune_images = 48;
+  s.private_users = 2;
   s.lora_rank = 4;
   s.primary_seeds = 3;
   s.other_seeds = 2;
@@ -201,6 +202,7 @@ void list_run(Fields& f, Study& s) {
   f("tune_images", s.tune_images);
   f("tune_turns", s.tune_turns);
   f("private_clip", s.private_clip);
+  f("private_users", s.private_users);
   f("probe_images", s.probe_images);
   f("candidates", s.candidates);
   f("folds", s.folds);

@@ -62,6 +62,7 @@ struct Study {
   GridSettings grid;
   std::vector<double> private_noise;  // sigmas of the DP runs
   double private_clip = 1;
+  std::int64_t private_users = 4;  // in a step of them, on average
 
   // Measures.
   std::int64_t test_images = 500, probe_images = 256;
