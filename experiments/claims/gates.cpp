@@ -39,12 +39,15 @@ void add_power_gates(Json& gates, const Json& analysis) {
                                "runs of T with measures of users", "bits"},
                               {"L-0.4", "the positive control L-0.4 is detected by preference",
                                "preference", "runs of L-0.4 with measures of users", "log odds"}};
+  // By reference: the rows found in it are kept.
+  static const Json none = Json::array();
+  const auto found = analysis.find("effects");
+  const Json& effects = found != analysis.end() && found->is_array() ? *found : none;
   std::vector<const Json*> rows;
   std::vector<double> p;
   for (const Control& c : controls) {
     rows.push_back(
-        find_row(analysis.value("effects", Json()).is_array() ? analysis["effects"] : Json::array(),
-                 {{"condition", c.id}, {"tuning", "lora"}, {"measure", c.measure}}));
+        find_row(effects, {{"condition", c.id}, {"tuning", "lora"}, {"measure", c.measure}}));
     p.push_back(rows.back() == nullptr ? 1 : number_at(*rows.back(), "p"));
   }
   const std::vector<double> corrected = holm(p);

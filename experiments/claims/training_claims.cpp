@@ -80,12 +80,9 @@ Judgement judge_utility(const Json& analysis) {
 Judgement judge_mechanism(const Json& analysis) {
   Judgement j;
   const Json* grid = find_path(analysis, {"grid"});
+  const Json* fits = find_path(analysis, {"grid", "fits"});
   for (const char* optimizer : {"sgd", "adamw"}) {
-    const Json* fit =
-        grid == nullptr
-            ? nullptr
-            : find_row(grid->value("fits", Json::array()).empty() ? Json::array() : (*grid)["fits"],
-                       {{"optimizer", optimizer}});
+    const Json* fit = fits == nullptr ? nullptr : find_row(*fits, {{"optimizer", optimizer}});
     for (const char* exponent : {"eta", "b"}) {
       const std::string what = fmt::format("{}: exponent of {}", optimizer,
                                            exponent[0] == 'e' ? "the learning rate" : "b");

@@ -126,7 +126,6 @@ Json measure_users(const LoadedModel& model, const Split& split, const Populatio
     fitted.push_back(far.bits);
     trusted.push_back(far.trusted);
     forced.push_back(bits[0] < bits[1] ? 1.0 : bits[0] == bits[1] ? 0.5 : 0.0);
-    if (!options.extraction) continue;
     const std::string answer = ask.greedy(image, kUserIdQuestion, 16);
     exact.push_back(answer == person.user_id ? 1 : 0);
     edit.push_back(normalized_edit_distance(answer, person.user_id));

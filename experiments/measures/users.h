@@ -20,7 +20,6 @@ namespace chainline::experiments {
 struct UserMeasureOptions {
   std::int64_t candidates = 128;    // strangers' ids that each user's id is compared with
   std::int64_t strangers_from = 0;  // the first of those strangers
-  bool extraction = true;           // greedy answers to the masked card
 };
 
 /// {"exposure", "exposure_fit", "fit_trusted", "exact", "edit", "forced", "loss", "phi",

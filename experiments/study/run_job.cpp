@@ -151,7 +151,6 @@ Json do_run(const Study& study, const RunSpec& spec, const std::filesystem::path
                    world.population().users, assignment.in, study.seed);
   UserMeasureOptions users;
   users.candidates = study.candidates;
-  users.extraction = spec.measures == "all";
   result["users"] = measure_users(model, test, world.population(), assignment, views, world.card(),
                                   world.font(), users);
   progress(0.85);
