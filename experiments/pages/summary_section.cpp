@@ -139,9 +139,10 @@ void add_claims(const StudyPage& page, Part& part) {
   if (tests.rows.empty()) return;
   const auto yes = std::count_if(tests.rows.begin(), tests.rows.end(),
                                  [](const auto& row) { return row[2] == "yes"; });
-  Figure detail = page.figure(
-      "tests", fmt::format("{} of {} tests behind the claims say yes", yes, tests.rows.size()),
-      std::move(tests));
+  const std::size_t count = tests.rows.size();  // before the table goes into the figure
+  Figure detail =
+      page.figure("tests", fmt::format("{} of {} tests behind the claims say yes", yes, count),
+                  std::move(tests));
   detail.caption =
       "What each verdict follows from; \"open\" where the interval holds both sides "
       "of the threshold or a number is missing.";
@@ -198,12 +199,6 @@ std::vector<Fact> study_facts(const StudyPage& page) {
                        ? fmt::format("ids {}, single characters {}, before fine-tuning",
                                      percent("user_id"), percent("characters"))
                        : "no base has been measured yet"});
-  const Json& gates = at_path(page.results, {"gates"});
-  if (gates.is_array() && !gates.empty())
-    facts.push_back({"Gates passed",
-                     fmt::format("{} of {}", gates_that(page, "passed").size(), gates.size()),
-                     fmt::format("{} failed, {} missing", gates_that(page, "failed").size(),
-                                 gates_that(page, "missing").size())});
   const Json& runs = at_path(page.analysis, {"coverage", "runs"});
   const Json& planned = at_path(page.analysis, {"coverage", "planned", "runs"});
   facts.push_back({"Fine-tuned models", cell_text(runs),
