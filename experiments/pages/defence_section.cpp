@@ -13,6 +13,9 @@ std::string row_name(const Json& row) {
   return text_of(row, "condition") + (text_of(row, "tuning") == "full" ? ", all weights" : "");
 }
 
+/// Whether private trainings hide a user, or a picture.
+bool by_user(const StudyPage& page) { return page.study.tune.dp_unit == PrivacyUnit::user; }
+
 void add_curve(const StudyPage& page, const Json& rows, Part& part) {
   LineChart chart;
   chart.x = {"epsilon of the training", {}, {}, false, {}, Scale::log10, {}};
@@ -53,9 +56,11 @@ void add_curve(const StudyPage& page, const Json& rows, Part& part) {
   }
   Figure figure = page.figure("privacy-curve", title, std::move(chart));
   figure.caption =
-      "DP-SGD on samples; epsilon at the study's delta from the Rényi accountant. It "
-      "protects a sample: a user stands on many, so the guarantee for a user is far "
-      "weaker, and the attacks below test what holds.";
+      std::string("DP-SGD") +
+      (by_user(page)
+           ? " that clips the sum of a user's gradients: epsilon is of a user with all pictures."
+           : " that clips single gradients: epsilon is of one picture, and a user has many.") +
+      " From the Rényi accountant, at the study's delta; the sampling is the trainer's.";
   figure.counts = counts_text(values);
   figure.control = "the same trainings without noise";
   part.add(std::move(figure));
@@ -73,10 +78,10 @@ Part defence_part(const StudyPage& page) {
   }
   add_curve(page, rows, part);
   Table table;
-  table.columns = {{"Condition"},        {"Noise", true},           {"Steps", true},
-                   {"epsilon", true},    {"exposure", true},        {"phi", true},
-                   {"preference", true}, {"epsilon at least", true}};
-  table.groups = {{"", 3}, {"proved above", 1}, {"IN less OUT", 3}, {"attacked", 1}};
+  table.columns = {
+      {"Condition"},      {"Noise", true}, {"Steps", true},           {"epsilon", true},
+      {"exposure", true}, {"phi", true},   {"epsilon at least", true}};
+  table.groups = {{"", 3}, {"proved above", 1}, {"IN less OUT", 2}, {"attacked", 1}};
   int contradicted = 0;
   for (const Json& row : rows) {
     double bound = std::nan("");
@@ -93,17 +98,20 @@ Part defence_part(const StudyPage& page) {
     table.rows.push_back({row_name(row), cell_text(at_path(row, {"noise"}), 2),
                           cell_text(at_path(row, {"steps"})),
                           number_text(number_of(row, "epsilon"), 2), effect("exposure"),
-                          effect("phi"), effect("preference"), number_text(bound, 2)});
+                          effect("phi"), number_text(bound, 2)});
   }
+  const std::size_t settings = table.rows.size();  // before the table goes into the figure
   Figure figure = page.figure(
       "privacy",
       fmt::format("The attacks' lower bound passes the proved epsilon in {} of {} settings",
-                  contradicted, table.rows.size()),
+                  contradicted, settings),
       std::move(table));
   figure.caption =
-      "epsilon: proved of a single sample. At least: what attacks on users show, at "
-      "the limit of their intervals; it may pass the first, because a user is many "
-      "samples.";
+      std::string("epsilon: what the accountant proves of ") +
+      (by_user(page) ? "a user. At least: what attacks on users show, at the limit of their "
+                       "intervals; where it passes epsilon, the accounting is refuted."
+                     : "one picture. At least: what attacks on users show, at the limit of their "
+                       "intervals; a user has many pictures, so it may pass epsilon.");
   part.add(std::move(figure));
   return part;
 }

@@ -92,9 +92,9 @@ Part gallery_part(const StudyPage& page) {
   gallery.record = "";
   part.add(std::move(gallery));
   if (shown.ledger.rows.empty()) return part;
-  Figure ledger =
-      page.figure("ledger", fmt::format("The ledger of these {} cards", shown.ledger.rows.size()),
-                  std::move(shown.ledger));
+  const std::size_t cards = shown.ledger.rows.size();  // before the table goes into the figure
+  Figure ledger = page.figure("ledger", fmt::format("The ledger of these {} cards", cards),
+                              std::move(shown.ledger));
   ledger.caption =
       "Whose card, where, and how much of the picture it takes: enough to draw each "
       "again. All people are invented, with dates and ids that cannot exist.";

@@ -131,9 +131,9 @@ void add_table(const StudyPage& page, Part& part) {
   };
   Figure figure = page.figure(
       "gradients",
-      fmt::format("At batch {:g}, the base's gradient on marked images has cosine {} with the "
+      fmt::format("At batch {}, the base's gradient on marked images has cosine {} with the "
                   "clean one; with shuffled ink {}",
-                  number_of(gradients_of(page), "size"), number_text(cosine("W100"), 3),
+                  plain_text(number_of(gradients_of(page), "size")), number_text(cosine("W100"), 3),
                   number_text(cosine("P-noise"), 3)),
       std::move(table), {"K2", "K3"});
   figure.caption =
@@ -326,9 +326,9 @@ void add_groups(const StudyPage& page, Part& part) {
                                               where, number_text(lowest)),
                   std::move(map), {"K2"});
   figure.caption = fmt::format(
-      "At the base and batch size {:g}; each row is the gradient of one "
+      "At the base and batch size {}; each row is the gradient of one "
       "group of parameters alone.",
-      number_of(gradients_of(page), "size"));
+      plain_text(number_of(gradients_of(page), "size")));
   describe(page, figure);
   part.add(std::move(figure));
 }
@@ -364,10 +364,10 @@ void add_ratios(const StudyPage& page, Part& part) {
   if (chart.groups.empty()) return part.lacks("amplitudes against transforms");
   Figure figure = page.figure("gradient-ratios", title, std::move(chart), {"K3"});
   figure.caption = fmt::format(
-      "At batch size {:g}: `sqrt(change by W100 / change by the other)`. The second group of each "
+      "At batch size {}: `sqrt(change by W100 / change by the other)`. The second group of each "
       "checkpoint divides either change by the root of how much pixels changed; a paraphrase "
       "changes none.",
-      size);
+      plain_text(size));
   describe(page, figure);
   part.add(std::move(figure));
 }

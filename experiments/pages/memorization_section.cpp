@@ -98,14 +98,14 @@ void add_measures(const StudyPage& page, Part& part) {
   const std::pair<const char*, const char*> measures[] = {
       {"exposure", "exposure, bits"}, {"exact", "extracted"},  {"edit", "edit distance"},
       {"forced", "true id chosen"},   {"loss", "loss, nats"},  {"phi", "phi"},
-      {"preference", "preference"},   {"prompt", "\"seen?\""}, {"decision", "probe decision"}};
+      {"preference", "preference"},   {"prompt", "\"seen?\""}, {"decision", "probe"}};
   Table table;
   table.columns = {{"Condition"}};
   for (const auto& [code, name] : measures) table.columns.push_back({name, true});
   int detected = 0, all = 0;
   for (const ConditionGroup& group : condition_groups())
     for (const std::string& code : group.conditions) {
-      std::vector<std::string> cells = {condition_name(code)};
+      std::vector<std::string> cells = {code};
       bool any = false;
       for (const auto& [measure, name] : measures) {
         const Json& effect = page.effect(measure, code);

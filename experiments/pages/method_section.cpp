@@ -126,7 +126,8 @@ Part method_part(const StudyPage& page) {
       "checked as gates.",
       "What it cannot show. That a large model does the same: what is absent here may be there. "
       "Effects below what the runs and users resolve: the intervals say how large those could be. "
-      "Where the base reads few names (legibility, above), a null says little about memorization. "
+      "Where the base reads few names (legibility, above), a missing effect says little about "
+      "memorization. "
       "What untested kinds of watermark, pictures or fine-tuning do. And nothing about real "
       "people's data."};
   part.add(differences(page));

@@ -86,6 +86,12 @@ std::string number_text(double value, int digits) {
   return std::string("−").append(text, 1);
 }
 
+std::string plain_text(double value) {
+  if (!std::isfinite(value)) return "–";
+  const std::string text = fmt::format("{:g}", value);
+  return text[0] == '-' ? std::string("−").append(text, 1) : text;
+}
+
 std::string value_text(const Value& value, int digits) {
   std::string text = number_text(value.mean, digits);
   if (value.has_interval())
@@ -102,7 +108,8 @@ std::string p_text(double p) {
 std::string cell_text(const Json& value, int digits) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
-  if (value.is_number_integer()) return value.dump();
+  if (value.is_number_integer())
+    return value < 0 ? std::string("−").append(value.dump(), 1) : value.dump();
   if (!value.is_number()) return "–";
   const double number = value.get<double>();
   if (number != 0 && std::abs(number) < std::pow(10, -digits)) return fmt::format("{:.1e}", number);

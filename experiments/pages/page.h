@@ -40,6 +40,8 @@ Value value_of(const Json& estimate, const char* low = "low", const char* high =
 
 /// "0.512", with a real minus sign; "–" for NaN.
 std::string number_text(double value, int digits = 3);
+/// With as few digits as say it: "16", "0.5"; "–" for NaN.
+std::string plain_text(double value);
 /// "0.512 (0.490 to 0.534)", or without the interval where there is none.
 std::string value_text(const Value& value, int digits = 3);
 /// "0.013", "< 0.001"; "–" for NaN.

@@ -222,9 +222,9 @@ void add_forest(const StudyPage& page, const std::string& question, const std::s
                   auc("U3"), auc("T")),
       std::move(chart), {"K5", "K8"});
   figure.caption =
-      "The comparison that decides, at the layer fixed by `" +
+      "The comparison that decides, at the primary layer (" +
       text_of(at_path(page.analysis, {"primary"}), "chosen_by") +
-      "`. IN users against OUT users, dealt anew in each run; no user is in both training and test "
+      "). IN users against OUT users, dealt anew in each run; no user is in both training and test "
       "of a probe. If training makes the difference, W lies above C0 and U3, and SW below one "
       "half. p: relabelled users, corrected by the maximum over layers. Hollow: controls.";
   figure.counts = counts_text(values);
@@ -261,10 +261,11 @@ void add_differences(const StudyPage& page, Part& part) {
         add(row, text_of(row, "condition") + ", less " + text_of(row, "of"), true);
   }
   if (table.rows.empty()) return part.lacks("differences between conditions");
+  const std::size_t rows = table.rows.size();  // before the table goes into the figure
   Figure figure = page.figure(
       "differences",
       fmt::format("{} of {} differences in AUC have p below 0.05 (one-sided, each by itself)",
-                  above, table.rows.size()),
+                  above, rows),
       std::move(table), {"K5", "K6"});
   figure.caption =
       "At the primary layer, runs paired by number. Comparisons of one condition are "
@@ -275,20 +276,15 @@ void add_differences(const StudyPage& page, Part& part) {
 
 void add_validity(const StudyPage& page, Part& part) {
   Table table;
-  table.columns = {{"Condition"},           {"selectivity", true}, {"nested C", true},
-                   {"pixels", true},        {"vision", true},      {"conditional, bits", true},
-                   {"MDL (control)", true}, {"fits", true},        {"unconverged", true},
-                   {"duality gap", true}};
-  table.groups = {{"", 1},
-                  {"AUC, users held out", 4},
-                  {"beyond the base", 1},
-                  {"code", 1},
-                  {"certificate of the fits", 3}};
+  table.columns = {{"Condition"},    {"selectivity", true}, {"nested C", true},
+                   {"pixels", true}, {"vision", true},      {"conditional, bits", true},
+                   {"MDL", true},    {"relabelled", true}};
+  table.groups = {{"", 1}, {"AUC, users held out", 4}, {"beyond the base", 1}, {"code", 2}};
   const std::string layer = primary_of(page);
   std::string last_vision;
   for (const std::string& name : layers_of(page, "username"))
     if (name.starts_with("vision")) last_vision = name;
-  double fits = 0, unconverged = 0;
+  double fits = 0, unconverged = 0, worst = 0;
   const Json& probes = at_path(page.analysis, {"probes"});
   for (const ConditionGroup& group : condition_groups())
     for (const std::string& code : group.conditions) {
@@ -304,21 +300,22 @@ void add_validity(const StudyPage& page, Part& part) {
       if (std::isfinite(number_of(certificate, "fits"))) {
         fits += number_of(certificate, "fits");
         unconverged += number_of(certificate, "unconverged");
+        const double gap = number_of(certificate, "worst_duality_gap");
+        if (gap > worst) worst = gap;
       }
       table.rows.push_back(
-          {condition_name(code), number_text(number_of(layer_of(separated, layer), "selectivity")),
+          {code, number_text(number_of(layer_of(separated, layer), "selectivity")),
            value_text(value_of(at_path(probe, {"nested"}))),
-           value_text(value_of(at_path(probe, {"pixels"}))),
+           number_text(number_of(at_path(probe, {"pixels"}), "mean")),
            number_text(number_of(at_path(layer_of(separated, last_vision), {"auc"}), "mean")),
-           value_text(bits),
-           mdl.is_object() ? number_text(number_of(mdl, "compression")) + " (" +
-                                 cell_text(at_path(mdl, {"control"})) + ")"
-                           : "–",
-           cell_text(at_path(certificate, {"fits"})),
-           cell_text(at_path(certificate, {"unconverged"})),
-           cell_text(at_path(certificate, {"worst_duality_gap"}))});
+           value_text(bits), number_text(number_of(mdl, "compression")),
+           cell_text(at_path(mdl, {"control"}))});
     }
   if (table.rows.empty()) return part.lacks("validity of the probes");
+  if (fits > 0)
+    table.notes.push_back(fmt::format(
+        "Certificate: {:.0f} fits, {:.0f} of them unconverged, largest duality gap {:.1e}.", fits,
+        unconverged, worst));
   Figure figure = page.figure(
       "validity",
       fits > 0 ? fmt::format("{:.0f} of {:.0f} fits of probes carry a certificate of convergence",
@@ -329,7 +326,7 @@ void add_validity(const StudyPage& page, Part& part) {
       "Selectivity: AUC less that of relabelled users. Nested: C chosen in inner folds. Pixels and "
       "vision: the same probe on the picture and on the encoder's last layer. Conditional: what "
       "the fine-tuned state tells of IN or OUT beyond the base's. MDL: compression by prequential "
-      "code, of users in order, with relabelled users in brackets.";
+      "code, of users in order, beside that of relabelled users.";
   const Json& relabelled = at_path(page.analysis, {"relabelled"});
   if (relabelled.is_object())
     figure.control = "relabelled users: AUC " +

@@ -64,12 +64,16 @@ void add_gates(const StudyPage& page, Part& part) {
   const Json& gates = at_path(page.results, {"gates"});
   if (!gates.is_array() || gates.empty()) return part.lacks("the gates");
   Table table;
-  table.columns = {{"Gate"},           {"What must hold"},  {"Status"},
-                   {"Measured", true}, {"Threshold", true}, {"Evidence"}};
-  for (const Json& gate : gates)
-    table.rows.push_back({text_of(gate, "id"), text_of(gate, "statement"), text_of(gate, "status"),
-                          cell_text(at_path(gate, {"measured"})),
-                          cell_text(at_path(gate, {"threshold"})), text_of(gate, "evidence")});
+  table.columns = {{"Gate"}, {"Status"}, {"What must hold"}, {"Evidence"}};
+  for (const Json& gate : gates) {
+    std::string evidence = text_of(gate, "evidence");
+    if (at_path(gate, {"measured"}).is_number())
+      evidence += fmt::format("{}measured {}, threshold {}", evidence.empty() ? "" : "; ",
+                              cell_text(at_path(gate, {"measured"})),
+                              cell_text(at_path(gate, {"threshold"})));
+    table.rows.push_back({text_of(gate, "id"), text_of(gate, "status"), text_of(gate, "statement"),
+                          evidence.empty() ? "–" : evidence});
+  }
   const std::size_t passed = gates_that(page, "passed").size();
   Figure figure = page.figure("gates", fmt::format("{} of {} gates passed", passed, gates.size()),
                               std::move(table));
@@ -82,13 +86,13 @@ void add_claims(const StudyPage& page, Part& part) {
   const Json& claims = at_path(page.results, {"claims"});
   if (!claims.is_array() || claims.empty()) return part.lacks("the claims");
   Table table, tests;
-  table.columns = {{"Claim"},   {"What the paper says"}, {"Verdict", false, true},
-                   {"Effect"},  {"Threshold"},           {"Why"},
-                   {"Rests on"}};
+  table.columns = {
+      {"Claim"}, {"What the paper says"}, {"Verdict", false, true}, {"Effect"}, {"Why"}};
   tests.columns = {{"Claim"},          {"Test"},    {"Answer"},
                    {"Measured", true}, {"p", true}, {"p corrected", true},
                    {"Threshold"}};
   std::vector<std::string> commands;
+  std::map<std::string, std::vector<std::string>> rests_on;  // claims by their gates
   for (const Json& claim : claims) {
     const std::string id = text_of(claim, "id");
     const std::optional<Badge> verdict = page.verdict(id);
@@ -101,15 +105,17 @@ void add_claims(const StudyPage& page, Part& part) {
       if (p == p) measured += ", p " + p_text(p);
       if (value.runs > 0) measured += fmt::format("; {}", counted(value.runs, "run"));
     }
-    std::vector<std::string> rests;
-    const Json& gates = at_path(claim, {"rests_on"});
-    if (gates.is_array())
-      for (const Json& gate : gates) rests.push_back(cell_text(gate));
+    if (const std::string threshold = text_of(claim, "threshold"); !threshold.empty())
+      measured += (measured.empty() ? "threshold: " : "; threshold: ") + threshold;
+    std::vector<std::string> gates;
+    const Json& rests = at_path(claim, {"rests_on"});
+    if (rests.is_array())
+      for (const Json& gate : rests) gates.push_back(cell_text(gate));
+    if (!gates.empty()) rests_on[sentence_list(gates)].push_back(id);
     const std::string withheld = text_of(claim, "withheld");
     table.rows.push_back({id, text_of(claim, "statement"), verdict ? badge_text(*verdict) : "",
-                          measured.empty() ? "–" : measured, text_of(claim, "threshold"),
-                          verdict ? text_of(claim, "reason") : "Withheld: " + withheld,
-                          fmt::format("{}", fmt::join(rests, ", "))});
+                          measured.empty() ? "–" : measured,
+                          verdict ? text_of(claim, "reason") : "Withheld: " + withheld});
     std::string row_id = id;
     std::transform(row_id.begin(), row_id.end(), row_id.begin(),
                    [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
@@ -139,9 +145,10 @@ void add_claims(const StudyPage& page, Part& part) {
   if (tests.rows.empty()) return;
   const auto yes = std::count_if(tests.rows.begin(), tests.rows.end(),
                                  [](const auto& row) { return row[2] == "yes"; });
-  Figure detail = page.figure(
-      "tests", fmt::format("{} of {} tests behind the claims say yes", yes, tests.rows.size()),
-      std::move(tests));
+  const std::size_t count = tests.rows.size();  // before the table goes into the figure
+  Figure detail =
+      page.figure("tests", fmt::format("{} of {} tests behind the claims say yes", yes, count),
+                  std::move(tests));
   detail.caption =
       "What each verdict follows from; \"open\" where the interval holds both sides "
       "of the threshold or a number is missing.";
@@ -198,12 +205,6 @@ std::vector<Fact> study_facts(const StudyPage& page) {
                        ? fmt::format("ids {}, single characters {}, before fine-tuning",
                                      percent("user_id"), percent("characters"))
                        : "no base has been measured yet"});
-  const Json& gates = at_path(page.results, {"gates"});
-  if (gates.is_array() && !gates.empty())
-    facts.push_back({"Gates passed",
-                     fmt::format("{} of {}", gates_that(page, "passed").size(), gates.size()),
-                     fmt::format("{} failed, {} missing", gates_that(page, "failed").size(),
-                                 gates_that(page, "missing").size())});
   const Json& runs = at_path(page.analysis, {"coverage", "runs"});
   const Json& planned = at_path(page.analysis, {"coverage", "planned", "runs"});
   facts.push_back({"Fine-tuned models", cell_text(runs),

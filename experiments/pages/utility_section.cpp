@@ -42,82 +42,110 @@ std::vector<std::string> conditions_of(const StudyPage& page, const std::string&
   return codes;
 }
 
+std::string marked_text(const std::string& code, const Json& row) {
+  return code == "C0" ? "none" : plain_text(100 * number_of(row, "rate")) + " %";
+}
+
 std::string tost_text(const Json& difference) {
   const Json& within = at_path(difference, {"within"});
   if (!within.is_boolean()) return "–";
-  return within.get<bool>() ? "within" : "not shown";
+  return within.get<bool>() ? "shown" : "not shown";
 }
 
 void add_table(const StudyPage& page, Part& part) {
   Table table;
-  table.columns = {{"Questions"},        {"Images marked", true},
-                   {"all", true},        {"choice", true},
-                   {"perception", true}, {"cognition", true},
-                   {"perception", true}, {"cognition", true},
-                   {"difference", true}, {"TOST"},
-                   {"p", true}};
-  table.groups = {{"", 2},
-                  {"Accuracy, %", 4},
-                  {"MME score, of 200 a family", 2},
-                  {"Accuracy less C0, points", 3}};
+  table.columns = {{"Questions"},        {"Marked", true},     {"all", true},
+                   {"choice", true},     {"perception", true}, {"cognition", true},
+                   {"perception", true}, {"cognition", true}};
+  table.groups = {{"", 2}, {"Accuracy, %", 4}, {"MME score, of 200 a family", 2}};
   std::vector<Value> values;
-  int within = 0, compared = 0;
   for (const std::string& mix : mixes_of(page))
     for (const std::string& code : conditions_of(page, mix, false)) {
       const Json& accuracy = row_of(page, mix, code, "accuracy");
-      const Json& difference = at_path(accuracy, {"difference"});
       values.push_back(value_of(accuracy));
-      const auto percent = [&](const char* score) {
-        return number_text(100 * number_of(row_of(page, mix, code, score), "mean"), 1);
+      const auto mean = [&](const char* score, double scale) {
+        return number_text(scale * number_of(row_of(page, mix, code, score), "mean"), 1);
       };
-      const auto score = [&](const char* name) {
-        return number_text(number_of(row_of(page, mix, code, name), "mean"), 1);
-      };
-      Value d = value_of(difference, "low_90", "high_90");
-      if (!d.has_interval()) d = value_of(difference);
-      d.mean *= 100, d.low *= 100, d.high *= 100;
-      const double p = std::max(number_of(difference, "p_low"), number_of(difference, "p_high"));
-      const std::string tost = tost_text(difference);
-      compared += tost != "–";
-      within += tost == "within";
-      const double rate = number_of(accuracy, "rate");
-      table.rows.push_back(
-          {mix, code == "C0" ? "none (C0)" : fmt::format("{:.0f} %", 100 * rate),
-           percent("accuracy"), percent("choice"), percent("perception"), percent("cognition"),
-           score("perception_score"), score("cognition_score"),
-           difference.is_object() ? value_text(d, 1) : "", difference.is_object() ? tost : "",
-           difference.is_object() ? p_text(p) : ""});
+      table.rows.push_back({mix, marked_text(code, accuracy), mean("accuracy", 100),
+                            mean("choice", 100), mean("perception", 100), mean("cognition", 100),
+                            mean("perception_score", 1), mean("cognition_score", 1)});
     }
   if (table.rows.empty()) return part.lacks("the utility table");
   table.notes = {
       "The MME score of a family is 100 times accuracy plus accuracy+, the share of "
-      "images with both questions right.",
-      "Differences pair runs of one number; in brackets the 90 % interval that the two "
-      "one-sided tests (TOST) at 5 % hold against the margin."};
+      "images with both questions right."};
   const double chance = number_of(at_path(page.analysis, {"utility"}), "choice_chance");
   if (std::isfinite(chance))
     table.notes.push_back(fmt::format("Chance in multiple choice is {:.1f} %.", 100 * chance));
-  const double margin = 100 * number_of(at_path(page.analysis, {"options"}), "utility_margin");
-  Figure figure = page.figure(
-      "utility",
-      compared == 0
-          ? "Accuracy by question mix and share of marked images; too few runs to compare"
-          : fmt::format("Accuracy is shown to stay within {:g} {} of clean training in {} of {} "
-                        "comparisons",
-                        margin, margin == 1 ? "point" : "points", within, compared),
-      std::move(table), {"K1"});
+  double lowest = 1, highest = 0;
+  for (const Value& value : values)
+    if (value.exists()) {
+      lowest = std::min(lowest, value.mean);
+      highest = std::max(highest, value.mean);
+    }
+  Figure figure =
+      page.figure("utility",
+                  lowest > highest
+                      ? "Skill by questions and share of marked images"
+                      : fmt::format("Over all questions and shares of marked images, accuracy lies "
+                                    "between {:.1f} and {:.1f} %",
+                                    100 * lowest, 100 * highest),
+                  std::move(table), {"K1"});
   figure.caption =
-      "Unseen test images without cards. Multiple choice takes the answer of highest "
-      "likelihood; perception and cognition ask two questions an image, as MME does.";
+      "Unseen test images without cards; means over runs. Multiple choice takes the "
+      "answer of highest likelihood; perception and cognition ask two questions an "
+      "image, as MME does.";
   figure.counts = counts_text(values);
   figure.seeds = values.front().seeds;
   figure.control = "C0, the same run on clean images";
   part.add(std::move(figure));
 }
 
+/// Each rate against clean training, with the tests of equivalence.
+void add_equivalence(const StudyPage& page, Part& part) {
+  Table table;
+  table.columns = {{"Questions"},          {"Marked", true}, {"Accuracy less C0, points", true},
+                   {"within the margin?"}, {"p", true},      {"Runs", true}};
+  int within = 0, compared = 0;
+  for (const std::string& mix : mixes_of(page))
+    for (const std::string& code : conditions_of(page, mix, false)) {
+      const Json& accuracy = row_of(page, mix, code, "accuracy");
+      const Json& difference = at_path(accuracy, {"difference"});
+      if (!difference.is_object()) continue;
+      Value d = value_of(difference, "low_90", "high_90");
+      if (!d.has_interval()) d = value_of(difference);
+      d.mean *= 100, d.low *= 100, d.high *= 100;
+      const double low = number_of(difference, "p_low"), high = number_of(difference, "p_high");
+      const std::string tost = tost_text(difference);
+      compared += tost != "–";
+      within += tost == "shown";
+      table.rows.push_back({mix, marked_text(code, accuracy), value_text(d, 2), tost,
+                            p_text(std::isnan(low)    ? low
+                                   : std::isnan(high) ? high
+                                                      : std::max(low, high)),
+                            cell_text(at_path(difference, {"runs"}))});
+    }
+  if (table.rows.empty()) return part.lacks("equivalence to clean training");
+  const double margin = 100 * number_of(at_path(page.analysis, {"options"}), "utility_margin");
+  Figure figure = page.figure(
+      "utility-equivalence",
+      compared == 0
+          ? "Too few runs to show that accuracy stays where it is"
+          : fmt::format("Accuracy is shown to stay within {} {} of clean training in {} "
+                        "of {} comparisons",
+                        plain_text(margin), margin == 1 ? "point" : "points", within, compared),
+      std::move(table), {"K1"});
+  figure.caption =
+      "Runs paired by number. Two one-sided tests (TOST) at 5 %: equivalence is shown "
+      "where the 90 % interval, in brackets, lies within the margin; p is the larger "
+      "of the two.";
+  figure.control = "C0, the same run on clean images";
+  part.add(std::move(figure));
+}
+
 void add_rates(const StudyPage& page, Part& part) {
   SmallMultiples chart;
-  chart.x = {"images marked", {}, {}, true, {}, Scale::linear, {}};
+  chart.x = {"share of the images that are marked", -0.06, 1.06, false, {}, Scale::linear, {}};
   chart.y = {"accuracy", {}, {}, true, {}, Scale::linear, {}};
   const std::pair<const char*, const char*> scores[] = {{"accuracy", "all questions"},
                                                         {"choice", "multiple choice"},
@@ -181,10 +209,11 @@ void add_trends(const StudyPage& page, Part& part) {
                             p_text(p)});
     }
   if (table.rows.empty()) return part.lacks("the trend over rates");
+  const std::size_t slopes = table.rows.size();  // before the table goes into the figure
   Figure figure = page.figure(
       "utility-trends",
       fmt::format("{} of {} slopes over the rate are below zero at the corrected 5 % level", drops,
-                  table.rows.size()),
+                  slopes),
       std::move(table), {"K1"});
   figure.caption =
       "Slope of accuracy from rate 0 to 1, a run at a time; Student over runs, Holm "
@@ -227,7 +256,7 @@ void add_others(const StudyPage& page, Part& part) {
   chart.references = {{0, "as C0"}};
   chart.digits = 2;
   const double margin = 100 * number_of(at_path(page.analysis, {"options"}), "utility_margin");
-  if (margin > 0) chart.zone = Zone{-margin, margin, fmt::format("within {:g}", margin)};
+  if (margin > 0) chart.zone = Zone{-margin, margin, "within " + plain_text(margin)};
   const auto largest = std::max_element(values.begin(), values.end(), [](auto& a, auto& b) {
     return std::abs(a.mean) < std::abs(b.mean);
   });
@@ -253,6 +282,7 @@ Part utility_part(const StudyPage& page) {
       "Watermarks that a task does not need should leave its skill alone. Equivalence is a claim "
       "of its own: not finding a difference is not enough."};
   add_table(page, part);
+  add_equivalence(page, part);
   add_rates(page, part);
   add_trends(page, part);
   add_others(page, part);

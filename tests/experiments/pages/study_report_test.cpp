@@ -1,0 +1,253 @@
+#include "experiments/pages/study_report.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <functional>
+#include <set>
+
+#include "tensor/error.h"
+#include "tests/experiments/pages/synthetic_study.h"
+
+namespace chainline::experiments {
+namespace {
+
+const Study& small_study() {
+  static const Study study = [] {
+    Study s = study_at("smoke", "shapes:seed=3,train=24,test=4,questions=4");
+    s.users = 16, s.strangers = 64, s.readers = 32;
+    s.tune_images = 8;
+    return s;
+  }();
+  return study;
+}
+
+Report report_of(const SyntheticStudy& synthetic) {
+  static const World world(small_study());
+  const Json manifest = {{"command", "chainline reproduce"},
+                         {"seeds", {{"study", 1}}},
+                         {"config", {{"users", 16}}},
+                         {"machine", {{"threads", 2}}}};
+  return study_report(synthetic.results, synthetic.runs, manifest, world, small_study());
+}
+
+std::set<std::string> figures_of(const Report& report) {
+  std::set<std::string> ids;
+  for (const Section& section : report.sections)
+    for (const Figure& figure : section.figures) ids.insert(figure.id);
+  return ids;
+}
+
+const Figure& figure_of(const Report& report, const std::string& id) {
+  for (const Section& section : report.sections)
+    for (const Figure& figure : section.figures)
+      if (figure.id == id) return figure;
+  throw std::runtime_error("no figure " + id);
+}
+
+std::string first_paragraphs(const Report& report) {
+  std::string text;
+  for (const std::string& paragraph : report.sections.front().paragraphs) text += paragraph + "\n";
+  return text;
+}
+
+/// The page without its pictures, whose letters mean nothing.
+std::string words_of(const Report& report) {
+  std::string html = render_report(report);
+  for (std::size_t at; (at = html.find("data:image")) != html.npos;)
+    html.erase(at, html.find('"', at) - at);
+  return html;
+}
+
+TEST(StudyReport, OfACompleteStudyHasEveryFigure) {
+  const Report report = report_of(SyntheticStudy());
+  const std::set<std::string> expected = {"gates",
+                                          "claims",
+                                          "tests",
+                                          "utility",
+                                          "utility-rates",
+                                          "utility-trends",
+                                          "utility-differences",
+                                          "utility-equivalence",
+                                          "gradients",
+                                          "gradient-sizes",
+                                          "gradient-predicted",
+                                          "gradient-plateau",
+                                          "gradient-plateaus",
+                                          "gradient-layers",
+                                          "gradient-ratios",
+                                          "twins",
+                                          "grid-adamw",
+                                          "grid-sgd",
+                                          "grid-rules",
+                                          "grid-slopes",
+                                          "replica-username",
+                                          "layers-username",
+                                          "replica-user-id",
+                                          "layers-user-id",
+                                          "decides-username",
+                                          "decides-user-id",
+                                          "differences",
+                                          "validity",
+                                          "exposure",
+                                          "exposure-full",
+                                          "dose",
+                                          "measures",
+                                          "attacks",
+                                          "counterfactual",
+                                          "extraction",
+                                          "preference",
+                                          "prompt",
+                                          "privacy-curve",
+                                          "privacy",
+                                          "map-b",
+                                          "map-w50",
+                                          "map-w100",
+                                          "gallery",
+                                          "ledger",
+                                          "paper",
+                                          "numbers",
+                                          "again"};
+  EXPECT_EQ(figures_of(report), expected);
+  EXPECT_EQ(report.sections.size(), 9);
+  EXPECT_FALSE(report.facts.empty());
+  // Nothing of a complete study is said to be missing.
+  for (const Section& section : report.sections)
+    for (const std::string& paragraph : section.paragraphs)
+      EXPECT_EQ(paragraph.find("No results yet"), paragraph.npos) << paragraph;
+  const std::string html = render_report(report);
+  if (const char* path = std::getenv("CHAINLINE_SAMPLE_REPORT")) write_report(path, report);
+  // The verdicts stand in the page as badges, and figures link to the rows of their claims.
+  EXPECT_NE(html.find("<tr id=\"k5\">"), html.npos);
+  EXPECT_NE(html.find("<a href=\"#k5\">K5</a>"), html.npos);
+}
+
+TEST(StudyReport, HasNoPlaceholderWhereANumberBelongs) {
+  const std::string html = words_of(report_of(SyntheticStudy()));
+  for (const char* slip : {"nan", "NaN", "inf ", "null", "{}", "{:"})
+    EXPECT_EQ(html.find(slip), html.npos) << slip;
+}
+
+TEST(StudyReport, OfAStudyJustBegunSaysWhatIsMissing) {
+  const Report report = report_of(SyntheticStudy(false));
+  const std::string html = render_report(report);
+  const std::string text = first_paragraphs(report);
+  EXPECT_NE(text.find("half done: 2 of 40 jobs"), text.npos) << text;
+  EXPECT_NE(text.find("10 claims are withheld"), text.npos) << text;
+  EXPECT_NE(text.find("5 gates have no result yet"), text.npos) << text;
+  EXPECT_NE(text.find("Sections left out"), text.npos) << text;
+  EXPECT_NE(text.find("Maps of hidden states"), text.npos) << text;
+  const std::set<std::string> ids = figures_of(report);
+  EXPECT_TRUE(ids.contains("utility"));
+  EXPECT_TRUE(ids.contains("gallery"));
+  EXPECT_FALSE(ids.contains("exposure"));
+  if (const char* path = std::getenv("CHAINLINE_HALF_REPORT")) write_report(path, report);
+}
+
+TEST(StudyReport, OfAStudyWithoutAnyResultStillIsOne) {
+  SyntheticStudy none(false);
+  none.results.erase("gates");
+  none.results.erase("claims");
+  none.results["analysis"] = Json::object();
+  none.runs = StudyResults();
+  const Report report = report_of(none);
+  EXPECT_NO_THROW(render_report(report));
+  EXPECT_EQ(report.sections.front().title, "Summary");
+}
+
+TEST(StudyReport, ShowsNullsAsDashesAndGaps) {
+  SyntheticStudy synthetic;
+  make_null(synthetic.results["analysis"]);
+  make_null(synthetic.results["claims"]);
+  make_null(synthetic.results["gates"]);
+  for (Json& run : synthetic.runs.runs) make_null(run["probes"]);
+  for (Json& twin : synthetic.runs.twins) make_null(twin);
+  const Report report = report_of(synthetic);
+  const std::string html = words_of(report);
+  const std::size_t slip = html.find("nan");
+  EXPECT_EQ(slip, html.npos) << html.substr(slip < 80 || slip == html.npos ? 0 : slip - 80, 160);
+  // Charts without a number are not drawn; tables have dashes.
+  const std::set<std::string> ids = figures_of(report);
+  EXPECT_FALSE(ids.contains("exposure"));
+  ASSERT_TRUE(ids.contains("utility"));
+  EXPECT_EQ(std::get<Table>(figure_of(report, "utility").body).rows.front()[2], "–");
+}
+
+TEST(StudyReport, StandsWithAnyOneNumberGone) {
+  // Every estimate in turn without its limits, or without its mean: no figure may break.
+  for (const char* gone : {"low", "high", "mean", "estimate", "p_corrected", "t_low", "difference",
+                           "auc", "cosine", "seeds", "sentence", "predicted", "rules"}) {
+    SyntheticStudy synthetic;
+    const std::function<void(Json&)> remove = [&](Json& json) {
+      if (json.is_object()) {
+        if (json.contains(gone)) json[gone] = nullptr;
+        for (auto& [name, value] : json.items()) remove(value);
+      } else if (json.is_array()) {
+        for (Json& value : json) remove(value);
+      }
+    };
+    remove(synthetic.results["analysis"]);
+    remove(synthetic.results["claims"]);
+    EXPECT_NO_THROW(render_report(report_of(synthetic))) << gone;
+  }
+}
+
+TEST(StudyReport, TakesItsTitlesFromTheNumbers) {
+  SyntheticStudy synthetic;
+  for (Json& e : synthetic.results["analysis"]["effects"])
+    if (e["condition"] == "W100" && e["measure"] == "exposure" && e["tuning"] == "lora")
+      e["mean"] = -0.75, e["low"] = -0.9, e["high"] = -0.6;
+  const Report report = report_of(synthetic);
+  EXPECT_NE(figure_of(report, "exposure").title.find("by −0.75 bits"), std::string::npos)
+      << figure_of(report, "exposure").title;
+}
+
+TEST(StudyReport, CountsTheRowsOfItsTables) {
+  const Report report = report_of(SyntheticStudy());
+  // A title is made before its table goes into the figure: it counts the rows that are there.
+  for (const auto& [id, words] :
+       {std::pair("tests", "0 of 10 tests"), std::pair("utility-trends", "0 of 5 slopes"),
+        std::pair("differences", "0 of 4 differences"), std::pair("privacy", "in 0 of 6 settings")})
+    EXPECT_NE(figure_of(report, id).title.find(words), std::string::npos)
+        << figure_of(report, id).title;
+}
+
+TEST(StudyReport, DrawsAnIntervalThatMissesItsMeanUpToIt) {
+  SyntheticStudy synthetic;  // a percentile bootstrap may do so
+  for (Json& e : synthetic.results["analysis"]["effects"])
+    if (e["condition"] == "C0") e["low"] = e["mean"].get<double>() + 0.1, e["high"] = 1;
+  EXPECT_NO_THROW(render_report(report_of(synthetic)));
+}
+
+TEST(StudyReport, LinksNoVerdictThatIsWithheld) {
+  const Report report = report_of(SyntheticStudy(false));
+  for (const ClaimLink& claim : figure_of(report, "utility").claims)
+    EXPECT_FALSE(claim.badge.has_value());
+  const Report complete = report_of(SyntheticStudy());
+  ASSERT_EQ(figure_of(complete, "utility").claims.size(), 1);
+  EXPECT_EQ(figure_of(complete, "utility").claims[0].badge, Badge::not_supported);  // K1
+}
+
+TEST(StudyReport, ShowsCardsInTheirBoxes) {
+  const Report report = report_of(SyntheticStudy(false));
+  const auto& gallery = std::get<Gallery>(figure_of(report, "gallery").body);
+  const auto boxed = std::count_if(gallery.pictures.begin(), gallery.pictures.end(),
+                                   [](const Picture& picture) { return picture.box.has_value(); });
+  const auto& ledger = std::get<Table>(figure_of(report, "ledger").body);
+  EXPECT_EQ(static_cast<std::size_t>(boxed), ledger.rows.size());
+  // A masked card does not show the id that T asks for.
+  const auto masked = std::find_if(ledger.rows.begin(), ledger.rows.end(),
+                                   [](const auto& row) { return row[0].starts_with("T,"); });
+  ASSERT_NE(masked, ledger.rows.end());
+  EXPECT_NE((*masked)[2].find('*'), std::string::npos) << (*masked)[2];
+}
+
+TEST(StudyReport, RefusesResultsThatAreNoObject) {
+  SyntheticStudy synthetic(false);
+  synthetic.results = Json::array();
+  EXPECT_THROW(report_of(synthetic), FileError);
+}
+
+}  // namespace
+}  // namespace chainline::experiments
