@@ -22,10 +22,10 @@ Population::Population(std::int64_t user_count, std::int64_t stranger_count,
     from = to;
     return group;
   };
+  readers = take(reader_count);  // first, so that a base serves studies of any number of users
+  strangers = take(stranger_count);
   users = take(user_count);
   third = take(third_count);
-  strangers = take(stranger_count);
-  readers = take(reader_count);
 }
 
 std::vector<int> sides_of(const std::vector<bool>& in, std::uint64_t seed, std::uint32_t run) {

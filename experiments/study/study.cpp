@@ -155,6 +155,7 @@ Study gpu_study(const std::string& data) {
   s.tune.learning_rate = 2e-4;
   s.full_tune.learning_rate = 2e-5;
   s.lora_rank = 128;
+  s.users = 128;
   s.strangers = 70000;
   s.readers = 400000;
   s.tune_images = 64000;

@@ -15,8 +15,8 @@ namespace chainline::experiments {
 struct BaseStage {
   std::string data;         // load_dataset's spec
   std::int64_t copies = 1;  // of every image, each under another card
-  double reading = 0.75;    // share of the pictures with a reader's card and questions about it
-  std::int64_t turns = 2;   // questions about the picture in a conversation, at most
+  double reading = 0.6;     // share of the pictures with a reader's card and questions about it
+  std::int64_t turns = 4;   // questions about the picture in a conversation, at most
   TrainingConfig training;
 };
 
@@ -41,7 +41,7 @@ struct Study {
   std::string font;  // a TrueType file; "" for the built-in font
 
   // People.
-  std::int64_t users = 128, strangers = 4096, readers = 20000;
+  std::int64_t users = 64, strangers = 4096, readers = 20000;
 
   // Model and base.
   std::int64_t vocabulary = 448;
@@ -65,7 +65,7 @@ struct Study {
   std::int64_t private_users = 4;  // in a step of them, on average
 
   // Measures.
-  std::int64_t test_images = 500, probe_images = 256;
+  std::int64_t test_images = 500, probe_images = 128;
   std::int64_t candidates = 256, legibility_cards = 100, choice_questions = 100;
   std::int64_t folds = 4, relabellings = 19, bootstrap = 1000;
   std::vector<double> c_grid = {1e-3, 1e-2, 1e-1};
