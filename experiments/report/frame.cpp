@@ -7,8 +7,6 @@
 namespace chainline::experiments {
 namespace {
 
-constexpr double kTickTextLetter = 7.4;  // mean width of a tick label's character
-
 void include(PlotRange& range, Scale scale, double value) {
   if (scale == Scale::linear || value > 0) range.include(place(scale, value));
 }
@@ -127,7 +125,7 @@ double label_room(const PlotFrame& frame, const Axis& axis) {
   double widest = 0;
   for (const double value : frame.y_ticks.values)
     widest = std::max(widest, text_width(tick_label(axis, value, frame.y_ticks.decimals)));
-  return widest / kTextLetter * kTickTextLetter + 9;
+  return widest + 9;
 }
 
 PlotFrame make_frame(const LineChart& chart, bool narrow) {

@@ -188,6 +188,9 @@ details tbody th { color: var(--soft); white-space: nowrap; }
   .fact .value { font-size: 1.25rem; }
   tr { break-inside: avoid; }
   .scroll { overflow: visible; }
+  table { font-size: 8.5pt; }
+  th.number, td.number { white-space: normal; padding-left: .6rem; }
+  .source code { background: none; padding: 0; }
   details::details-content { content-visibility: visible; display: block; }
   svg, img, .fact { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
 }

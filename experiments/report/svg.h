@@ -7,16 +7,14 @@
 
 namespace chainline::experiments {
 
-/// The mean width of a character of the drawing's 12-pixel text.
-inline constexpr double kTextLetter = 6.7;
-
 /// The distance of two lines of that text.
 inline constexpr double kLineHeight = 15;
 
 /// Colours and marks that the style sheet has for series and groups: more cannot be told apart.
 inline constexpr std::size_t kMaxSeries = 6;
 
-/// How wide a line of text is drawn, about.
+/// How wide a line of the drawing's 12-pixel text is, about: as in DejaVu Sans, which is wider than
+/// most fonts that a reader may have.
 double text_width(std::string_view text);
 
 /// A place on a drawing.
