@@ -112,7 +112,7 @@ std::string cell_text(const Json& value, int digits) {
     return value < 0 ? std::string("−").append(value.dump(), 1) : value.dump();
   if (!value.is_number()) return "–";
   const double number = value.get<double>();
-  if (number != 0 && std::abs(number) < std::pow(10, -digits)) return fmt::format("{:.1e}", number);
+  if (number != 0 && std::abs(number) < std::pow(10, -digits)) return fmt::format("{:.2g}", number);
   return number_text(number, digits);
 }
 

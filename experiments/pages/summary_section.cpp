@@ -121,7 +121,8 @@ void add_claims(const StudyPage& page, Part& part) {
                    [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
     table.row_ids.push_back(row_id);
     const std::string command = text_of(claim, "command");
-    if (!command.empty() && std::find(commands.begin(), commands.end(), command) == commands.end())
+    if (!command.empty() && command != page.command &&
+        std::find(commands.begin(), commands.end(), command) == commands.end())
       commands.push_back(command);
     const Json& list = at_path(claim, {"tests"});
     if (!list.is_array()) continue;

@@ -208,7 +208,8 @@ TEST(StudyReport, CountsTheRowsOfItsTables) {
   // A title is made before its table goes into the figure: it counts the rows that are there.
   for (const auto& [id, words] :
        {std::pair("tests", "0 of 10 tests"), std::pair("utility-trends", "0 of 5 slopes"),
-        std::pair("differences", "0 of 4 differences"), std::pair("privacy", "in 0 of 6 settings")})
+        std::pair("differences", "0 of 4 differences"), std::pair("privacy", "in 0 of 6 settings"),
+        std::pair("ledger", "these 6 cards")})
     EXPECT_NE(figure_of(report, id).title.find(words), std::string::npos)
         << figure_of(report, id).title;
 }
