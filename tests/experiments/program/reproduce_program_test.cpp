@@ -1,0 +1,162 @@
+// The whole study at the scale of minutes, by the program, as a reader of the README would call it:
+// every condition, every claim's code path, the gates, the report, a kill and what comes after.
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "experiments/data/json.h"
+#include "tests/experiments/program/process.h"
+#include "tests/experiments/report/browser.h"
+
+namespace chainline::test {
+namespace {
+
+namespace fs = std::filesystem;
+using experiments::Json;
+
+/// How many jobs have a result.
+std::size_t finished_in(const fs::path& out) {
+  std::size_t count = 0;
+  if (!fs::exists(out / "runs")) return 0;
+  for (const fs::directory_entry& job : fs::directory_iterator(out / "runs"))
+    count += fs::exists(job.path() / "result.json");
+  return count;
+}
+
+Json json_of(const fs::path& path) {
+  return experiments::read_json(path, experiments::kMaxJsonDataBytes);
+}
+
+/// One study for all tests of this file: killed once on its way, then finished.
+class Reproduce : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = new Folder;
+    out_ = new fs::path(folder_->path() / "out");
+    {
+      const Process first(folder_->path(), arguments());
+      // Some of it, then no chance to say goodbye.
+      for (int i = 0; i < 3000 && finished_in(*out_) < 8; ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      first.signal(SIGKILL);
+      EXPECT_EQ(first.wait().code, -SIGKILL);
+    }
+    killed_at_ = finished_in(*out_);
+    for (const fs::directory_entry& job : fs::directory_iterator(*out_ / "runs"))
+      if (fs::exists(job.path() / "result.json"))
+        written_.insert(
+            {job.path().filename().string(), fs::last_write_time(job.path() / "result.json")});
+    second_ = new Outcome(Process(folder_->path(), arguments()).wait());
+  }
+  static void TearDownTestSuite() {
+    delete second_;
+    delete out_;
+    delete folder_;
+  }
+  static std::vector<std::string> arguments() {
+    return {"reproduce", "--scale", "smoke", "--out", out_->string()};
+  }
+
+  static Folder* folder_;
+  static fs::path* out_;
+  static Outcome* second_;
+  static std::size_t killed_at_;
+  static std::set<std::pair<std::string, fs::file_time_type>> written_;
+};
+Folder* Reproduce::folder_ = nullptr;
+fs::path* Reproduce::out_ = nullptr;
+Outcome* Reproduce::second_ = nullptr;
+std::size_t Reproduce::killed_at_ = 0;
+std::set<std::pair<std::string, fs::file_time_type>> Reproduce::written_;
+
+TEST_F(Reproduce, GoesOnWhereItWasKilledAndRepeatsNothing) {
+  ASSERT_EQ(second_->code, 0) << second_->err;
+  EXPECT_GE(killed_at_, 8u);
+  for (const auto& [job, time] : written_)
+    EXPECT_EQ(fs::last_write_time(*out_ / "runs" / job / "result.json"), time) << job;
+  const Json results = json_of(*out_ / "results.json");
+  EXPECT_EQ(results["jobs"]["missing"], 0);
+  EXPECT_EQ(results["jobs"]["all"], finished_in(*out_));
+}
+
+TEST_F(Reproduce, RunsEveryConditionOfTheProtocol) {
+  std::set<std::string> codes, tunings, mixes, optimizers;
+  for (const Json& run : json_of(*out_ / "runs.json")["runs"]) {
+    codes.insert(run["condition"]);
+    tunings.insert(run["tuning"]);
+    mixes.insert(run["mix"]);
+    optimizers.insert(run["optimizer"]);
+  }
+  EXPECT_EQ(codes, (std::set<std::string>{"B",      "C0",    "IMG",   "L-0",     "L-0.05",
+                                          "L-0.1",  "L-0.2", "L-0.4", "P-const", "P-noise",
+                                          "P-uniq", "SW",    "T",     "TXT",     "U3",
+                                          "W10",    "W100",  "W25",   "W50",     "W75"}));
+  EXPECT_EQ(tunings, (std::set<std::string>{"full", "lora"}));
+  EXPECT_EQ(optimizers, (std::set<std::string>{"adamw", "sgd"}));
+  EXPECT_GT(mixes.size(), 1u);
+}
+
+TEST_F(Reproduce, JudgesEveryGateAndEveryClaim) {
+  const Json results = json_of(*out_ / "results.json");
+  std::set<std::string> gates, claims;
+  for (const Json& gate : results["gates"]) {
+    gates.insert(gate["id"]);
+    EXPECT_NE(gate["status"], "missing") << gate;
+    // What has to hold however little was learned.
+    if (gate["id"] == "rerun" || gate["id"] == "twins") {
+      EXPECT_EQ(gate["status"], "passed");
+    }
+  }
+  for (const Json& claim : results["claims"]) {
+    claims.insert(claim["id"]);
+    EXPECT_TRUE(claim.contains("withheld") != claim.contains("verdict")) << claim;
+  }
+  EXPECT_EQ(gates, (std::set<std::string>{"L-0.4", "T", "rerun", "shuffled", "twins"}));
+  EXPECT_EQ(claims,
+            (std::set<std::string>{"K1", "K2", "K3", "K4", "K5", "K6", "K7", "K8", "K9", "K10"}));
+}
+
+TEST_F(Reproduce, TwinsAtRateZeroDifferByExactlyZero) {
+  const Json runs = json_of(*out_ / "runs.json");
+  ASSERT_FALSE(runs["twins"].empty());
+  for (const Json& twin : runs["twins"]) {
+    EXPECT_EQ(twin["identical_rerun"], true);
+    EXPECT_EQ(twin["max_difference_at_rate_0"], 0.0);
+    // And with a watermark they do differ.
+    EXPECT_GT(twin["weights"][0].back().get<double>(), 0);
+  }
+}
+
+TEST_F(Reproduce, TheSameResultsGiveTheSameReport) {
+  const std::string before = content_of(*out_ / "results.json");
+  const Outcome again = Process(folder_->path(), arguments()).wait();
+  EXPECT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(content_of(*out_ / "results.json"), before);
+}
+
+TEST_F(Reproduce, ClaimsJudgesTheFolderAgain) {
+  const Outcome claims = Process(folder_->path(), {"claims", out_->string()}).wait();
+  // Nothing is learned at this scale, so the positive controls are not seen: a gate fails.
+  EXPECT_EQ(claims.code, 1) << claims.err;
+  EXPECT_NE(claims.out.find("K10"), std::string::npos);
+}
+
+TEST_F(Reproduce, TheReportHoldsInABrowser) { expect_readable_report(*out_ / "report.html"); }
+
+TEST_F(Reproduce, RefusesWhatItDoesNotKnow) {
+  const Outcome scale =
+      Process(folder_->path(), {"reproduce", "--scale", "huge", "--out", "x"}).wait();
+  EXPECT_EQ(scale.code, 2);
+  const Outcome data = Process(folder_->path(), {"reproduce", "--scale", "smoke", "--data",
+                                                 "easy-vqa:nowhere", "--dry-run", "--out", "x"})
+                           .wait();
+  EXPECT_EQ(data.code, 0) << data.err;  // a plan opens no data
+}
+
+}  // namespace
+}  // namespace chainline::test
