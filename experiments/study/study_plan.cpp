@@ -82,7 +82,8 @@ std::vector<RunSpec> runs_of(const Study& study) {
           spec.measures = "utility";
         });
       }
-    for (const double noise : study.private_noise)
+    // Clipping by user is computed on the CPU alone (TrainingConfig).
+    for (const double noise : study.device == "cpu" ? study.private_noise : std::vector<double>())
       add("T", [&](RunSpec& spec) {
         spec.private_noise = noise;
         spec.measures = "users";
