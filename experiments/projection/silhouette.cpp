@@ -5,8 +5,8 @@
 #include <limits>
 #include <map>
 
-#include "experiments/statistics/statistics.h"
 #include "experiments/projection/points.h"
+#include "experiments/statistics/statistics.h"
 #include "tensor/error.h"
 #include "tensor/parallel.h"
 

@@ -58,11 +58,11 @@ TEST(PredictedCosine, IsThatOfSimulatedBatches) {
       cosines.push_back(gh / std::sqrt(gg * hh));
     }
     const CosineMoments m{.g_square = 1,
-                            .d_square = d_along * d_along + d_across * d_across,
-                            .product = d_along,
-                            .g_variance = 12,
-                            .d_variance = 3 + 0.04 * 12,
-                            .covariance = -0.2 * 12};
+                          .d_square = d_along * d_along + d_across * d_across,
+                          .product = d_along,
+                          .g_variance = 12,
+                          .d_variance = 3 + 0.04 * 12,
+                          .covariance = -0.2 * 12};
     const double error = standard_deviation(cosines) / std::sqrt(static_cast<double>(batches));
     EXPECT_NEAR(mean(cosines), predicted_cosine(m, b), 4.5 * error + 0.01)
         << "D = (" << d_along << ", " << d_across << "), b = " << b;
