@@ -52,46 +52,4 @@ double linear_cka(const Features& x, const Features& y) {
   return inner(k, l, x.rows) / std::sqrt(inner(k, k, x.rows) * inner(l, l, x.rows));
 }
 
-std::vector<Leverage> gradient_leverage(std::span<const double> gram, std::int64_t n,
-                                        double lambda) {
-  check<ValueError>(lambda > 0 && std::isfinite(lambda),
-                    "gradient_leverage: lambda: expected a positive number, got ", lambda);
-  check<ShapeError>(n >= 0 && static_cast<std::int64_t>(gram.size()) == n * n,
-                    "gradient_leverage: gram: expected ", n, " x ", n, " values, got ",
-                    gram.size());
-  const auto m = static_cast<std::size_t>(n);
-  // L L^T = K + lambda I.
-  std::vector<double> l(m * m, 0.0);
-  for (std::size_t i = 0; i < m; ++i)
-    for (std::size_t j = 0; j <= i; ++j) {
-      const double value = gram[i * m + j];
-      check<ValueError>(std::isfinite(value) && value == gram[j * m + i],
-                        "gradient_leverage: gram: expected a symmetric matrix of numbers, got ",
-                        value, " and ", gram[j * m + i], " at (", i, ", ", j, ")");
-      double rest = value + (i == j ? lambda : 0);
-      for (std::size_t k = 0; k < j; ++k) rest -= l[i * m + k] * l[j * m + k];
-      if (i == j)
-        check<ValueError>(rest > 0,
-                          "gradient_leverage: gram: expected K + lambda I positive "
-                          "definite, got the pivot ",
-                          rest, " at ", i);
-      l[i * m + j] = i == j ? std::sqrt(rest) : rest / l[j * m + j];
-    }
-  // [(L L^T)^-1]_ii is the square of column i of L^-1.
-  std::vector<Leverage> result;
-  std::vector<double> column(m);
-  for (std::size_t i = 0; i < m; ++i) {
-    double squares = 0;
-    for (std::size_t r = i; r < m; ++r) {
-      double rest = r == i ? 1 : 0;
-      for (std::size_t k = i; k < r; ++k) rest -= l[r * m + k] * column[k];
-      column[r] = rest / l[r * m + r];
-      squares += column[r] * column[r];
-    }
-    const double free = lambda * squares;  // 1 - l
-    result.push_back({1 - free, (1 - free) / free});
-  }
-  return result;
-}
-
 }  // namespace chainline::experiments

@@ -1,8 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
-#include <vector>
 
 #include "experiments/probing/logistic.h"
 
@@ -23,21 +21,5 @@ namespace chainline::experiments {
 /// **Source** Kornblith, Norouzi, Lee and Hinton: Similarity of Neural Network Representations
 ///            Revisited (2019)
 double linear_cka(const Features& x, const Features& y);
-
-/// How much of its own direction a sample holds among all.
-struct Leverage {
-  double leverage = 0;    // l = [K (K + lambda I)^-1]_ii, in [0, 1)
-  double uniqueness = 0;  // l / (1 - l)
-};
-
-/// The ridge leverage of each sample from the Gram matrix K (n, n) of their gradients, as
-/// l_i = 1 - lambda [(K + lambda I)^-1]_ii by Cholesky. Their sum is the effective number of
-/// directions.
-///
-/// **Errors** ShapeError unless n^2 values; ValueError for lambda that is not positive, values that
-/// are not finite, a matrix that is not symmetric, or not positive definite with lambda added.
-/// **Bits** exact: sums in ascending order.
-std::vector<Leverage> gradient_leverage(std::span<const double> gram, std::int64_t n,
-                                        double lambda);
 
 }  // namespace chainline::experiments

@@ -59,51 +59,5 @@ TEST(LinearCka, RefusesItemsThatDoNotPair) {
             "linear_cka: x: item 1, feature 1: expected a finite number, got nan");
 }
 
-TEST(GradientLeverage, IsTheDiagonalOfItsFormula) {
-  std::vector<double> gram;  // X X^T
-  for (std::size_t i = 0; i < 4; ++i)
-    for (std::size_t j = 0; j < 4; ++j)
-      gram.push_back(kX[2 * i] * kX[2 * j] + kX[2 * i + 1] * kX[2 * j + 1]);
-  // NumPy: diag(K @ inv(K + 0.5 I)), K of rank 2
-  const double golden[] = {0.12729234088457408, 0.8975188781014022, 0.06256742179072267,
-                           0.8133764832793965};
-  const std::vector<Leverage> found = gradient_leverage(gram, 4, 0.5);
-  ASSERT_EQ(found.size(), 4u);
-  for (std::size_t i = 0; i < 4; ++i) {
-    EXPECT_NEAR(found[i].leverage, golden[i], 1e-13);
-    EXPECT_NEAR(found[i].uniqueness, golden[i] / (1 - golden[i]), 1e-12);
-  }
-}
-
-TEST(GradientLeverage, IsThatOfEachAloneWhereGradientsAreOrthogonal) {
-  // k / (k + lambda)
-  const std::vector<double> gram = {1, 0, 0, 0, 3, 0, 0, 0, 0};
-  const std::vector<Leverage> found = gradient_leverage(gram, 3, 1);
-  EXPECT_NEAR(found[0].leverage, 0.5, 1e-15);
-  EXPECT_NEAR(found[1].leverage, 0.75, 1e-15);
-  EXPECT_NEAR(found[1].uniqueness, 3, 1e-14);
-  EXPECT_NEAR(found[2].leverage, 0, 1e-15);
-  // Two copies share what one would hold.
-  const std::vector<double> copies = {3, 3, 3, 3};
-  EXPECT_NEAR(gradient_leverage(copies, 2, 1)[0].leverage, 3.0 / 7, 1e-15);
-}
-
-TEST(GradientLeverage, RefusesWhatIsNoGramMatrix) {
-  EXPECT_EQ(refusal<ValueError>([] {
-              gradient_leverage(std::vector<double>{1, 2, 3, 4}, 2, 1);
-            }),
-            "gradient_leverage: gram: expected a symmetric matrix of numbers, got 3 and 2 at (1, "
-            "0)");
-  EXPECT_EQ(refusal<ValueError>([] { gradient_leverage(std::vector<double>{-2}, 1, 1); }),
-            "gradient_leverage: gram: expected K + lambda I positive definite, got the pivot -1 at "
-            "0");
-  EXPECT_EQ(refusal<ValueError>([] { gradient_leverage(std::vector<double>{1}, 1, 0); }),
-            "gradient_leverage: lambda: expected a positive number, got 0");
-  EXPECT_EQ(refusal<ShapeError>([] {
-              gradient_leverage(std::vector<double>{1, 2}, 2, 1);
-            }),
-            "gradient_leverage: gram: expected 2 x 2 values, got 2");
-}
-
 }  // namespace
 }  // namespace chainline::experiments
