@@ -13,6 +13,7 @@
 #include "experiments/training/fields.h"
 #include "experiments/training/privacy.h"
 #include "experiments/training/run.h"
+#include "experiments/training/trace.h"
 #include "nn/lora.h"
 #include "nn/parameter.h"
 
@@ -124,8 +125,10 @@ Json do_run(const Study& study, const RunSpec& spec, const std::filesystem::path
     plan.texts = model_texts(model);
     plan.title = spec.name();
     plan.progress = [&](double share) { progress(0.6 * share); };
+    plan.trace.emplace();
     const TrainedRun run = train_run(model.model, samples, config, plan);
     result["train"] = trained_json(run, samples, folder);
+    result["train"]["chain"] = read_trace(folder / kTraceFile).chain;
     result["train"]["learning_rate"] = config.learning_rate;
     result["train"]["marked_images"] = samples.cards().size();
     if (spec.private_noise > 0) {

@@ -37,7 +37,8 @@ RunSpec run_spec_from(const Json& object, const std::string& where);
 ///
 ///     {"condition", "run", ..., "train", "in", "sides", "utility", "users", "probes"}
 ///
-/// Which of these are there follows from spec.measures. `folder` keeps the training's log.
+/// Which of these are there follows from spec.measures. `folder` keeps the training's log and its
+/// hash-chained trace, whose last chain is train.chain: one hash for every loss, gradient and weight.
 Json do_run(const Study& study, const RunSpec& spec, const std::filesystem::path& folder,
             const std::filesystem::path& base, const std::function<void(double)>& progress);
 

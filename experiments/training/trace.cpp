@@ -187,6 +187,7 @@ Trace parse(const std::vector<std::string>& lines, const std::filesystem::path& 
     check<FileError>(step == static_cast<std::int64_t>(i), where, ": step: expected ", i, ", got ",
                      step);
   }
+  trace.chain = chain;
   return trace;
 }
 

@@ -65,6 +65,7 @@ struct Trace {
   std::filesystem::path path;
   TraceHeader header;
   std::vector<TraceLine> lines;
+  std::string chain;  ///< of the last line
 };
 
 /// trace.jsonl, the hash-chained log of a training: a header, then a line for each step,
