@@ -70,7 +70,9 @@ TEST_F(ClaimsProgram, FailsWhereAGateFailsAndPrintsNoVerdictThatRestsOnIt) {
   EXPECT_EQ(outcome.code, 1) << outcome.err;
   const Json judged = parse_json(outcome.out, "claims");
   for (const Json& claim : judged["claims"])
-    if (claim["id"] == "K5") EXPECT_FALSE(claim.contains("verdict"));
+    if (claim["id"] == "K5") {
+      EXPECT_FALSE(claim.contains("verdict"));
+    }
   EXPECT_EQ(judged["gates"][0]["status"], "failed");
 }
 
