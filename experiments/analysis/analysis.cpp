@@ -143,7 +143,10 @@ Json analyse(const StudyResults& results, const AnalysisOptions& options) {
   analysis["utility"] = utility(runs, options);
   analysis["gradients"] = gradient_study(results, main ? main->batch : 1, options);
   analysis["twins"] = twin_summary(results);
-  analysis["grid"] = batch_rate_grid(runs, options);
+  const std::int64_t reference = results.study.contains("grid_reference")
+                                     ? integer_member(results.study, "grid_reference", "study")
+                                     : (main ? main->batch : 1);
+  analysis["grid"] = batch_rate_grid(runs, reference, options);
   analysis["memorization"] = memorization_table(runs, primary.layer);
   analysis["attacks"] = attack_table(runs, options);
   analysis["privacy"] = privacy_table(runs, primary.layer, options);

@@ -100,7 +100,7 @@ struct AnalysisOptions {
 ///         "groups", "sizes", "rows": [for each "at", "comparison" and "group"
 ///             {"cosine": [E by size], "norm_ratio": [mean by size], "change": [E by size, of
 ///              |g' - g|^2 / |g|^2], "predicted": [cosine by size from "moments"] or null,
-///              "moments": {"G2", "GD", "D2", "S", "Sd", "n"} or null}],
+///              "moments": {"G2", "GD", "D2", "S", "Sd", "X", "n"} or null}],
 ///         "differences": [all parameters, at "size": E + {"at", "a", "b": cos(a) - cos(b)}],
 ///         "plateaus": [all parameters: {"at", "comparison", "plateau", "decay", "ratio": {"estimate",
 ///             "low", "high"}, "offset", "rises", "residual", "residual_without"}; the ratio is the
@@ -131,7 +131,8 @@ struct AnalysisOptions {
 ///             attacks, {MEASURE: ...}}]}
 ///
 /// LEG, layers and conditions are those of the jobs. The energy of a cell is, for the per-user
-/// difference d of phi to the run on clean images with the same run number and settings,
+/// difference d of phi to the run on clean images with the same run number (and the cell's settings,
+/// where there is one; else the study's),
 ///
 ///     mean over IN of (d - m)^2 - s^2 (1 + 1 / n_out),   m, s^2: mean and variance of d over OUT
 ///

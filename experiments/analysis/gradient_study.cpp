@@ -154,7 +154,7 @@ std::string draw_name(const Study& study, std::size_t size) {
 
 /// The moments of a comparison and group, the mean over runs; null without.
 Json moments_of(const Study& study, const std::string& comparison, const std::string& group) {
-  const char* const names[] = {"G2", "GD", "D2", "S", "Sd", "n"};
+  const char* const names[] = {"G2", "GD", "D2", "S", "Sd", "X", "n"};
   Json sums = Json::object();
   std::int64_t runs = 0;
   for (const Json* job : study.jobs) {
@@ -179,6 +179,7 @@ Json predicted_of(const Json& moments, const std::vector<double>& sizes) {
   m.product = number_at(moments, "GD");
   m.g_variance = number_at(moments, "S");
   m.d_variance = number_at(moments, "Sd");
+  m.covariance = number_at(moments, "X");
   Json list = Json::array();
   for (const double b : sizes) list.push_back(number(predicted_cosine(m, b)));
   return list;

@@ -57,7 +57,7 @@ void add_pair(Cell& cell, const StudyRun& marked, const StudyRun& clean) {
   cell.energies.push_back(energy);
 }
 
-std::vector<Cell> cells_of(const Runs& runs, const RunSettings& main) {
+std::vector<Cell> cells_of(const Runs& runs, const RunSettings& main, std::int64_t reference) {
   std::vector<Cell> cells;
   std::set<std::tuple<std::string, std::int64_t, double>> places;
   const auto matches = [&](const StudyRun& run) {
@@ -79,9 +79,11 @@ std::vector<Cell> cells_of(const Runs& runs, const RunSettings& main) {
     };
     Cell cell;
     std::tie(cell.optimizer, cell.batch, cell.rate_factor) = place;
-    cell.rules = rules_of(cell.rate_factor, static_cast<double>(cell.batch),
-                          static_cast<double>(main.batch));
-    for (const auto& [marked, clean] : paired(of("W100"), of("C0"))) add_pair(cell, marked, clean);
+    cell.rules =
+        rules_of(cell.rate_factor, static_cast<double>(cell.batch), static_cast<double>(reference));
+    const std::vector<StudyRun> own = of("C0");
+    const std::vector<StudyRun> clean = own.empty() ? runs.main("C0", "lora", "users") : own;
+    for (const auto& [a, b] : paired(of("W100"), clean)) add_pair(cell, a, b);
     if (!cell.seeds.empty()) cells.push_back(std::move(cell));
   }
   return cells;
@@ -256,10 +258,10 @@ double memorization_energy(std::span<const double> d, std::span<const int> in,
   return inside / n_in - variance * (1 + 1 / n_out);
 }
 
-Json batch_rate_grid(const Runs& runs, const AnalysisOptions& options) {
+Json batch_rate_grid(const Runs& runs, std::int64_t reference, const AnalysisOptions& options) {
   const std::optional<RunSettings> main = runs.main_settings("lora");
   if (!main) return nullptr;
-  const std::vector<Cell> cells = cells_of(runs, *main);
+  const std::vector<Cell> cells = cells_of(runs, *main, reference);
   if (cells.empty()) return nullptr;
   const std::vector<std::vector<double>> replicates = energy_replicates(cells, options);
   Json rows = Json::array(), fits = Json::array(), rules = Json::array();
@@ -307,9 +309,9 @@ Json batch_rate_grid(const Runs& runs, const AnalysisOptions& options) {
                                              options.confidence)}});
     }
   }
-  return {{"reference_batch", main->batch}, {"measure", "phi"},
-          {"cells", std::move(rows)},       {"fits", std::move(fits)},
-          {"rules", std::move(rules)},      {"rates", rate_trend(runs, options)}};
+  return {{"reference_batch", reference}, {"measure", "phi"},
+          {"cells", std::move(rows)},     {"fits", std::move(fits)},
+          {"rules", std::move(rules)},    {"rates", rate_trend(runs, options)}};
 }
 
 }  // namespace chainline::experiments

@@ -17,7 +17,12 @@ namespace chainline::experiments {
 double memorization_energy(std::span<const double> d, std::span<const int> in,
                            std::span<const double> weights = {});
 
-/// "grid" of analyse(): how the energy of phi depends on batch size and learning rate.
-Json batch_rate_grid(const Runs& runs, const AnalysisOptions& options);
+/// "grid" of analyse(): how the energy of phi depends on batch size and learning rate. `reference`
+/// is the batch size at which the rules for the learning rate agree.
+///
+/// A cell's watermarked runs are compared with clean ones of the same number and settings; where
+/// there are none, with those at the study's settings. The energy's expectation under noise is 0 for
+/// either: what is subtracted only takes out how users differ anyway.
+Json batch_rate_grid(const Runs& runs, std::int64_t reference, const AnalysisOptions& options);
 
 }  // namespace chainline::experiments

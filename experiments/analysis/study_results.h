@@ -13,7 +13,7 @@ namespace chainline::experiments {
 /// Of `study` the analysis reads, where it is there,
 ///
 ///     "planned": {"bases": n, "runs": n, "gradients": n, "twins": n}   how many there will be
-///     "command": "chainline reproduce ..."                            what makes the results
+///     "grid_reference": b                 the batch size at which the grid's rules agree
 struct StudyResults {
   Json study = Json::object();
   std::vector<Json> bases;      ///< models before fine-tuning, and how well they read

@@ -11,7 +11,7 @@ namespace chainline::experiments {
 struct Judgement {
   std::vector<Trial> trials;  ///< all must say yes; the first is the claim's effect
   std::string blocked;        ///< why it cannot be decided, whatever the trials say; "" if it can
-  bool by_probe = false;      ///< a "no" counts only where the probe sees the positive control
+  bool by_probe = false;      ///< a "no" counts only where the probe sees the positive control T
 };
 
 // One function per claim, of the analysis.

@@ -104,7 +104,7 @@ void decide(Json& claim, const Judgement& j, const Json& analysis) {
                         : worst == Answer::open ? kNotDecidable
                                                 : kSupported;
   std::string reason = joined(j.trials, worst, kMost);
-  if (worst == Answer::no && j.by_probe && !sees_positive_control(analysis)) {
+  if (worst != Answer::yes && j.by_probe && !sees_positive_control(analysis)) {
     verdict = kNotDecidable;
     reason = "the probe does not see the positive control T either; " + reason;
   }

@@ -30,6 +30,16 @@ Trial difference_trial(const Json& analysis, const std::string& b, const std::st
   return trial;
 }
 
+/// The place of the batch size that is nearest to that of training.
+std::size_t training_size(const Json& analysis) {
+  const Json* sizes = find_path(analysis, {"gradients", "sizes"});
+  const Json* size = find_path(analysis, {"gradients", "size"});
+  std::size_t place = 0;
+  while (sizes != nullptr && size != nullptr && place < sizes->size() && (*sizes)[place] != *size)
+    ++place;
+  return place;
+}
+
 /// W100's change over another's, in amplitude, at the training batch size.
 const Json* ratio_row(const Json& analysis, const std::string& to, const char* kind) {
   const Json* size = find_path(analysis, {"gradients", "size"});
@@ -43,10 +53,20 @@ const Json* ratio_row(const Json& analysis, const std::string& to, const char* k
 
 Judgement judge_gradients(const Json& analysis) {
   Judgement j;
-  j.trials.push_back(
-      difference_trial(analysis, "rerun", "cosine of W100 less that of identical data"));
-  j.trials.push_back(
-      difference_trial(analysis, "order", "cosine of W100 less that of another order of samples"));
+  // A rerun's cosine is exactly 1 (that is a gate), so 1 is the floor.
+  const Json* row =
+      find_row(part_of(analysis, "rows"),
+               {{"at", checkpoint(analysis)}, {"comparison", "W100"}, {"group", "all parameters"}});
+  const std::string cosine = "cosine of clean and watermarked batches";
+  const std::size_t size = row == nullptr ? 0 : training_size(analysis);
+  if (row == nullptr || size >= row->at("cosine").size()) {
+    j.trials.push_back(missing_trial(cosine, "a gradient study with W100"));
+  } else {
+    const Json& e = row->at("cosine").at(size);
+    j.trials.push_back(
+        below_trial(cosine, number_at(e, "mean"), number_at(e, "low"), number_at(e, "high"), 1));
+    j.trials.back().runs = e.at("runs");
+  }
   j.trials.push_back(difference_trial(analysis, "W50", "cosine of W100 less that of W50"));
   for (const char* placebo : {"P-noise", "P-const"}) {
     const std::string what = fmt::format("change by W100 over that by {}", placebo);

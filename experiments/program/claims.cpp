@@ -11,7 +11,6 @@
 #include "experiments/analysis/analysis.h"
 #include "experiments/program/arguments.h"
 #include "experiments/program/commands.h"
-#include "experiments/program/text_table.h"
 #include "tensor/error.h"
 
 namespace chainline::experiments {
@@ -63,7 +62,6 @@ void print_gates(const Json& gates, std::size_t columns) {
 
 void print_claims(const Json& claims, std::size_t columns) {
   fmt::print("\nClaims\n");
-  std::vector<std::vector<std::string>> rows;
   for (const Json& claim : claims) {
     const std::string id = claim.at("id");
     const bool withheld = claim.contains("withheld");
@@ -104,12 +102,8 @@ Json analysis_of(const Given& given, const Json& results, const fs::path& path) 
 void claims(const Given& given) {
   const fs::path path = fs::path(given.folder) / "results.json";
   const Json results = read_json(path, kMaxJsonDataBytes);
-  const Json& study = member(results, "study", path.string());
   const Json analysis = analysis_of(given, results, path);
-  const std::string command =
-      study.is_object() && study.contains("command") && study["command"].is_string()
-          ? study["command"].get<std::string>()
-          : "chainline reproduce --out " + given.folder;
+  const std::string command = string_member(results, "command", path.string());
   Json gates, judged;
   try {
     gates = judge_gates(analysis);

@@ -198,7 +198,7 @@ TEST(Analysis, NoiseHasNoEnergyOnAverage) {
 TEST(Analysis, FindsTheExponentsOfTheGrid) {
   World world;
   world.users = 256;
-  world.energy = 4;
+  world.energy = 16;
   const Json analysis = analyse(study_in(world), quick());
   for (const char* optimizer : {"sgd", "adamw"}) {
     const Json& fit = row(analysis["grid"]["fits"], {{"optimizer", optimizer}});
@@ -276,6 +276,7 @@ TEST(Analysis, OfAWholeStudyTakesSecondsNotMinutes) {
   World world;
   world.users = 128;
   world.relabellings = 200;
+  world.runs = 10;
   const StudyResults results = study_in(world);
   EXPECT_GE(results.runs.size(), 250u);
   const auto start = std::chrono::steady_clock::now();

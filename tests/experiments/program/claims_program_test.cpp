@@ -26,7 +26,10 @@ class ClaimsProgram : public testing::Test {
     options.relabellings = 200;
     options.draws = 1000;
     const Json analysis = analyse(results, options);
-    write("results.json", Json{{"study", results.study}, {"analysis", analysis}}.dump());
+    write("results.json", Json{{"study", results.study},
+                               {"command", "chainline reproduce --scale cpu --out out/cpu"},
+                               {"analysis", analysis}}
+                              .dump());
     write("runs.json", to_json(results).dump());
   }
   void write(const std::string& name, const std::string& content) const {
@@ -93,11 +96,11 @@ TEST_F(ClaimsProgram, RefusesFilesThatAreMissingOrBroken) {
   EXPECT_NE(outcome.err.find("results.json"), std::string::npos) << outcome.err;
   write("results.json", "{\"study\": {}");
   EXPECT_EQ(run({path()}).code, 3);
-  write("results.json", "{\"study\": {}}");
+  write("results.json", "{\"command\": \"\"}");
   test::expect_refusal(run({path()}), 3, file + ": missing key \"analysis\"");
-  write("results.json", "{\"study\": {}, \"analysis\": 3}");
+  write("results.json", "{\"command\": \"\", \"analysis\": 3}");
   test::expect_refusal(run({path()}), 3, file + ": analysis: expected an object, got number");
-  write("results.json", R"({"study": {}, "analysis": {"utility": {"rows": [{}]}, "twins":
+  write("results.json", R"({"command": "", "analysis": {"utility": {"rows": [{}]}, "twins":
         {"twins": [], "all_identical": true, "all_zero": true}}})");
   outcome = run({path()});
   EXPECT_EQ(outcome.code, 3);
