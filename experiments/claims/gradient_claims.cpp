@@ -70,18 +70,18 @@ Judgement judge_gradients(const Json& analysis) {
   j.trials.push_back(difference_trial(analysis, "W50", "cosine of W100 less that of W50"));
   for (const char* placebo : {"P-noise", "P-const"}) {
     const std::string what = fmt::format("change by W100 over that by {}", placebo);
-    const Json* row = ratio_row(analysis, placebo, "amplitude");
-    if (row == nullptr) {
+    const Json* ratio = ratio_row(analysis, placebo, "amplitude");
+    if (ratio == nullptr) {
       j.trials.push_back(
           missing_trial(what, fmt::format("a gradient study with W100 and {}", placebo)));
       continue;
     }
     Trial trial;
     trial.what = what;
-    trial.mean = number_at(*row, "mean");
-    trial.low = number_at(*row, "low");
-    trial.high = number_at(*row, "high");
-    trial.runs = row->at("runs");
+    trial.mean = number_at(*ratio, "mean");
+    trial.low = number_at(*ratio, "low");
+    trial.high = number_at(*ratio, "high");
+    trial.runs = ratio->at("runs");
     trial.threshold = fmt::format("above 1, and {:g} at least", kPlaceboRatio);
     if (trial.low > 1 && trial.mean >= kPlaceboRatio) trial.answer = Answer::yes;
     if (trial.high < kPlaceboRatio) trial.answer = Answer::no;

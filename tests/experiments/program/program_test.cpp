@@ -126,7 +126,7 @@ TEST_F(Program, RefusesWhatIsNoNumberForEveryOptionThatTakesOne) {
       }
     }
   }
-  EXPECT_GE(options, 47);
+  EXPECT_GE(options, 40);
 }
 
 TEST_F(Program, NeverTakesANumberForAnotherOne) {
