@@ -62,8 +62,8 @@ void correct_trials(std::vector<Trial>& trials) {
   for (Trial& trial : trials) {
     if (std::isfinite(trial.p)) trial.p_corrected = corrected[next++];
     if (!std::isfinite(trial.minimum)) continue;
+    trial.answer = Answer::open;  // what was decided among fewer trials no longer holds
     if (trial.runs < kFewestRuns) {
-      trial.answer = Answer::open;
       trial.note = fmt::format("{} run{}, where {} are the fewest", trial.runs,
                                trial.runs == 1 ? "" : "s", kFewestRuns);
     } else if (trial.p_corrected < kLevel && trial.mean >= trial.minimum) {

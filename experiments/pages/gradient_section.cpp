@@ -291,40 +291,39 @@ void add_plateaus(const StudyPage& page, Part& part) {
 
 void add_groups(const StudyPage& page, Part& part) {
   const std::optional<std::size_t> size = main_size(page);
-  HeatMap map;
-  map.row_label = "parameters";
-  map.column_label = "clean against";
-  map.digits = 3;
+  Table table;
+  table.columns = {{"parameters"}};
   double lowest = std::numeric_limits<double>::infinity();
   std::string where;
   if (size) {
+    std::vector<std::string> comparisons;
     for (const std::string& comparison : comparisons_of(page))
-      if (comparison != "rerun" && map.columns.size() < 14) map.columns.push_back(comparison);
+      if (comparison != "rerun") comparisons.push_back(comparison);
+    for (const std::string& comparison : comparisons) table.columns.push_back({comparison, true});
     const Json& groups = at_path(gradients_of(page), {"groups"});
     if (groups.is_array())
       for (const Json& group : groups) {
         const std::string name = cell_text(group);
-        std::vector<double> values;
-        for (const std::string& comparison : map.columns)
-          values.push_back(number_of(
-              item(at_path(row_of(page, "base", comparison, name), {"cosine"}), *size), "mean"));
-        if (std::none_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); }) ||
-            map.rows.size() == 40)
-          continue;
-        for (std::size_t c = 0; c < values.size(); ++c)
-          if (map.columns[c] == "W100" && name != kAll && values[c] < lowest)
-            lowest = values[c], where = name;
-        map.rows.push_back(name);
-        map.values.push_back(std::move(values));
+        std::vector<std::string> row = {name};
+        bool any = false;
+        for (const std::string& comparison : comparisons) {
+          const double cosine = number_of(
+              item(at_path(row_of(page, "base", comparison, name), {"cosine"}), *size), "mean");
+          any = any || std::isfinite(cosine);
+          if (comparison == "W100" && name != kAll && cosine < lowest)
+            lowest = cosine, where = name;
+          row.push_back(number_text(cosine));
+        }
+        if (any) table.rows.push_back(std::move(row));
       }
   }
-  if (map.rows.empty()) return part.lacks("cosines by layer");
+  if (table.rows.empty()) return part.lacks("cosines by layer");
   Figure figure =
       page.figure("gradient-layers",
                   where.empty() ? "Cosines by group of parameters"
                                 : fmt::format("Cards turn the gradient most in {}: cosine {}",
                                               where, number_text(lowest)),
-                  std::move(map), {"K2"});
+                  std::move(table), {"K2"});
   figure.caption = fmt::format(
       "At the base and batch size {}; each row is the gradient of one "
       "group of parameters alone.",

@@ -53,7 +53,7 @@ void add_exposure(const StudyPage& page, Part& part) {
 
 void add_dose(const StudyPage& page, Part& part) {
   LineChart chart;
-  chart.x = {"images marked", 0, 1, true, {}, Scale::linear, {}};
+  chart.x = {"images marked", 0, 1.1, true, {}, Scale::linear, {}};  // room for the last label
   chart.y.label = "exposure, IN less OUT, bits";
   std::vector<Value> values;
   for (const auto& [tuning, name] :
@@ -261,7 +261,7 @@ void add_preference(const StudyPage& page, Part& part) {
   }
   if (series.x.empty()) return part.lacks("preference by gamma");
   LineChart chart;
-  chart.x.label = "gamma: excess probability that the user predicts the answer";
+  chart.x.label = "gamma, the excess probability";
   chart.y.label = "preference, IN less OUT, log odds";
   chart.references = {{0, "no effect"}};
   const std::string title = fmt::format(

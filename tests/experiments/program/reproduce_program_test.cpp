@@ -86,7 +86,8 @@ TEST_F(Reproduce, GoesOnWhereItWasKilledAndRepeatsNothing) {
 
 TEST_F(Reproduce, RunsEveryConditionOfTheProtocol) {
   std::set<std::string> codes, tunings, mixes, optimizers;
-  for (const Json& run : json_of(*out_ / "runs.json")["runs"]) {
+  const Json all = json_of(*out_ / "runs.json");
+  for (const Json& run : all["runs"]) {
     codes.insert(run["condition"]);
     tunings.insert(run["tuning"]);
     mixes.insert(run["mix"]);
