@@ -84,7 +84,7 @@ int main(int argc, char** argv) {
     if (thread_count > 0) set_threads(thread_count);
     isa();  // a CHAINLINE_ISA that is none is said now, not in the middle of the work
   });
-  program.footer("Example:\n  chainline reproduce --data shapes --out runs/shapes");
+  program.footer("Example:\n  chainline reproduce --scale smoke --out out/smoke");
   try {
     experiments::add_reproduce(program);
     experiments::add_claims(program);
