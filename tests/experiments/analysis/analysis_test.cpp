@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cmath>
 
 #include "experiments/analysis/attacks.h"
@@ -270,20 +269,6 @@ TEST(Analysis, RefusesRunsThatLackTheirCoordinates) {
   none.confidence = 1;
   EXPECT_EQ(test::message_of<ValueError>([&] { analyse({}, none); }),
             "analyse: confidence: expected a share of (0, 1), got 1");
-}
-
-TEST(Analysis, OfAWholeStudyTakesSecondsNotMinutes) {
-  World world;
-  world.users = 128;
-  world.relabellings = 200;
-  world.runs = 10;
-  const StudyResults results = study_in(world);
-  EXPECT_GE(results.runs.size(), 250u);
-  const auto start = std::chrono::steady_clock::now();
-  analyse(results, AnalysisOptions(1));
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  RecordProperty("seconds", std::to_string(seconds.count()));
-  std::printf("%zu runs: %.1f s\n", results.runs.size(), seconds.count());
 }
 
 }  // namespace
