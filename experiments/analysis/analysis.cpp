@@ -60,9 +60,14 @@ Json coverage(const StudyResults& results, const Runs& runs) {
             {"complete", nullptr},
             {"conditions", std::move(conditions)},
             {"missing_conditions", missing}};
+  const auto count = [](std::size_t n, const char* one, const char* many) {
+    return fmt::format("{} {}", n, n == 1 ? one : many);
+  };
   std::string sentence =
-      fmt::format("{} runs, {} gradient studies, {} twins and {} bases", results.runs.size(),
-                  results.gradients.size(), results.twins.size(), results.bases.size());
+      fmt::format("{}, {}, {} and {}", count(results.runs.size(), "run", "runs"),
+                  count(results.gradients.size(), "gradient study", "gradient studies"),
+                  count(results.twins.size(), "pair of twins", "pairs of twins"),
+                  count(results.bases.size(), "base", "bases"));
   if (results.study.contains("planned")) {
     const Json& planned = results.study["planned"];
     check_keys(planned, {"bases", "runs", "gradients", "twins"}, "study: planned");

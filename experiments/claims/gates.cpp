@@ -74,7 +74,7 @@ void add_power_gates(Json& gates, const Json& analysis) {
 Json shuffled_gate(const Json& analysis) {
   const char* statement = "the probe is at 50 % when the users' labels are shuffled";
   const std::string threshold =
-      fmt::format("50 % in the interval of the relabelled AUC, or within {:g} points of it",
+      fmt::format("50 % in the interval of the relabelled AUC, or nearer than {:g} point",
                   100 * kShuffledMargin);
   const Json* row = find_path(analysis, {"relabelled", "auc"});
   if (row == nullptr)
@@ -114,10 +114,11 @@ Json twin_gate(const Json& analysis) {
   for (const Json& twin : twins->at("twins"))
     largest = std::max(largest, number_at(twin, "max_difference_at_rate_0"));
   const bool same = twins->value("all_identical", false), zero = twins->value("all_zero", false);
-  return gate("twins", statement, status(same && zero),
-              fmt::format("{} twins: largest difference at rate 0 {:g}, hashes of equal twins {}",
-                          twins->at("twins").size(), largest, same ? "equal" : "differ"),
-              largest, "exactly 0");
+  return gate(
+      "twins", statement, status(same && zero),
+      fmt::format("{} pairs of twins: largest difference at rate 0 {:g}, hashes of equal twins {}",
+                  twins->at("twins").size(), largest, same ? "equal" : "differ"),
+      largest, "exactly 0");
 }
 
 }  // namespace

@@ -43,7 +43,7 @@ Trial difference(const Json& analysis, const std::string& question, const std::s
   const Json* row = find_row(list_at(analysis, {"separation", question, "differences"}),
                              {{"a", "W100"}, {"b", b}, {"tuning", tuning}});
   if (row == nullptr)
-    return missing_trial(what, "probed runs of W100 and " + b + " with the same number");
+    return missing_trial(what, fmt::format("probed runs of W100 and {} with the same number", b));
   return above_trial(what, *row, minimum, number_at(*row, "p"));
 }
 
@@ -189,11 +189,10 @@ Judgement judge_generality(const Json& analysis) {
   Judgement j;
   j.by_probe = true;
   j.blocked = illegible(analysis);
-  j.trials = {difference(analysis, "username", "C0", kAucEffect),
-              difference(analysis, "user_id", "C0", kAucEffect)};
   // The second model is the one whose weights were all trained.
-  if (condition_row(analysis, "username", "W100", "full") != nullptr)
-    j.trials.push_back(difference(analysis, "username", "C0", kAucEffect, "full"));
+  j.trials = {difference(analysis, "username", "C0", kAucEffect),
+              difference(analysis, "user_id", "C0", kAucEffect),
+              difference(analysis, "username", "C0", kAucEffect, "full")};
   correct_trials(j.trials);
   return j;
 }

@@ -47,7 +47,7 @@ Judgement judge_utility(const Json& analysis) {
                         -kUtilityMargin, kUtilityMargin);
       trial.runs = d.at("runs");
       trial.scale = 100;
-      trial.threshold = fmt::format("90 % interval within {:g} points", 100 * kUtilityMargin);
+      trial.threshold = fmt::format("90 % interval within {:g} point", 100 * kUtilityMargin);
       trial.p = std::fmax(number_at(d, "p_low"), number_at(d, "p_high"));
       if (trial.runs < kFewestRuns) {
         trial.answer = Answer::open;

@@ -61,6 +61,13 @@ class SyntheticStudy {
       for (const char* condition : {"C0", "W50", "W100"})
         for (std::int64_t r = 1; r <= world_.runs; ++r)
           results.runs.push_back(utility_run(condition, r, mix));
+    // The other way of tuning.
+    for (const char* condition : {"C0", "W100"})
+      for (std::int64_t r = 1; r <= std::min<std::int64_t>(world_.runs, 3); ++r) {
+        results.runs.push_back(run(condition, r));
+        results.runs.back()["tuning"] = "full";
+        results.runs.back().erase("lora_rank");
+      }
     if (world_.grid) add_grid(results.runs);
     for (std::int64_t r = 1; r <= 2; ++r) results.gradients.push_back(gradients(r));
     results.twins.push_back({{"run", 1},

@@ -182,6 +182,11 @@ TEST(Claims, OfAHalfDoneStudySayWhatIsNotThereYet) {
   EXPECT_EQ(without.verdict("K5"), kNotDecidable);
   EXPECT_NE(without.why("K5").find("it needs probed runs of SW"), std::string::npos)
       << without.why("K5");
+  results = study_in(world);
+  std::erase_if(results.runs, [](const Json& run) { return run["tuning"] == "full"; });
+  const Judged one_way = judge(results);
+  EXPECT_EQ(one_way.verdict("K8"), kNotDecidable);
+  EXPECT_NE(one_way.why("K8").find("full tuning"), std::string::npos) << one_way.why("K8");
 }
 
 TEST(Claims, OfTwoRunsAreNotDecidable) {
