@@ -80,6 +80,11 @@ TEST(Study, EasyVqasBaseGoesOnFromTheBuiltInOne) {
   EXPECT_EQ(other.job(other.place_of("base/2")).needs, std::vector<std::string>{"base/1"});
 }
 
+TEST(Study, AsksEasyVqaForNoMixThatItLacks) {
+  for (const RunSpec& spec : runs_of(study_at("cpu", "easy-vqa:somewhere")))
+    EXPECT_NE(spec.mix, "counting");
+}
+
 TEST(Study, TheGridMeetsTheRulesAtTheReferenceBatch) {
   std::map<std::string, int> cells;
   for (const RunSpec& spec : runs_of(study_at("cpu", "shapes")))
