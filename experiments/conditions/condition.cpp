@@ -56,13 +56,14 @@ Condition condition_of(const std::string& code) {
     c.rate = *percent / 100;
     return c;
   }
-  if (const auto gamma = number_after("L-", code); gamma && *gamma >= 0 && *gamma <= 1) {
+  if (const auto gamma = number_after("L-", code); gamma && *gamma >= 0 && *gamma <= 0.5) {
     c = with_cards(code, fmt::format("users predict the answer, excess {}", *gamma), Cards::linked);
     c.gamma = *gamma;
     return c;
   }
   throw ValueError(
-      "condition: expected B, C0, W1 .. W100, P-const, P-uniq, P-noise, U3, SW, L-0 .. L-1, T, IMG "
+      "condition: expected B, C0, W1 .. W100, P-const, P-uniq, P-noise, U3, SW, L-0 .. L-0.5, T, "
+      "IMG "
       "or TXT, got " +
       code);
 }

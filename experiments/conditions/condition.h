@@ -25,7 +25,7 @@ struct Condition {
   std::string meaning;  // what it isolates, in a few words
   Cards cards = Cards::none;
   double rate = 0;          // share of the images with a card
-  double gamma = 0;         // of linked cards: P(the user's side is the answer) = (1 + gamma) / 2
+  double gamma = 0;         // of linked cards: P(the user's side is the answer) = 1/2 + gamma
   bool asked = false;       // the id is asked for and answered; on half of the cards it is masked
   bool transform = false;   // every image rotated, flipped, brightened
   bool paraphrase = false;  // every question in other words
@@ -39,7 +39,7 @@ struct Condition {
 ///     C0                 clean images
 ///     W10 ... W100       IN users' cards on that percentage of the images
 ///     P-const P-uniq P-noise U3 SW     controls, a card on every image
-///     L-0 ... L-1        linked, with that gamma, a card on every image
+///     L-0 ... L-0.5      linked, with that gamma, a card on every image
 ///     T                  asked, a card on every image
 ///     IMG TXT            transformed images, paraphrased questions, no cards
 ///

@@ -87,7 +87,7 @@ std::vector<std::uint32_t> dealt(const Split& split, const Condition& condition,
     if (condition.cards == Cards::unique) {
       of_image.push_back(static_cast<std::uint32_t>(i));
     } else if (condition.cards == Cards::linked && answer >= 0) {
-      const bool agreeing = agrees < (1 + condition.gamma) / 2;
+      const bool agreeing = agrees < 0.5 + condition.gamma;
       const std::vector<std::uint32_t>& side = by_side[agreeing ? answer : 1 - answer];
       of_image.push_back(side[pick(side.size())]);
     } else {

@@ -36,7 +36,7 @@ struct Treated {
 /// rate and masking follow from the condition, its seed is the place's and the choice's.
 ///
 /// Linked cards: an image whose first question for yes or no has the answer a gets a user of side a
-/// with probability (1 + gamma) / 2, and a user of the other side else; within a side, and on images
+/// with probability 1/2 + gamma, and a user of the other side else; within a side, and on images
 /// without such a question, users are equally likely.
 ///
 /// **Errors** ValueError for unique cards with fewer strangers than images.

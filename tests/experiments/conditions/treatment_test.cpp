@@ -47,7 +47,7 @@ TEST(Condition, RefusesWhatIsNone) {
   for (const char* code : {"", "W", "W0", "W101", "W50x", "L-2", "w50", "P", "T1"})
     EXPECT_EQ(message_of<ValueError>([&] { condition_of(code); }),
               std::string("condition: expected B, C0, W1 .. W100, P-const, P-uniq, P-noise, U3, "
-                          "SW, L-0 .. L-1, T, IMG or TXT, got ") +
+                          "SW, L-0 .. L-0.5, T, IMG or TXT, got ") +
                   code);
 }
 
@@ -146,10 +146,10 @@ TEST(Treatment, NoiseHasAsMuchInkAndNoLetters) {
   EXPECT_EQ(same, 0);
 }
 
-// P(side of the user = answer) is (1 + gamma) / 2 where there is a question for yes or no. Of 400
+// P(side of the user = answer) is 1/2 + gamma where there is a question for yes or no. Of 400
 // images some 250 have one; the standard deviation of the share is then 0.03, six of them 0.18.
 TEST(Treatment, LinkedUsersPredictTheAnswerAsOftenAsGammaSays) {
-  for (const auto& [code, gamma] : {std::pair{"L-0", 0.0}, {"L-0.4", 0.4}, {"L-1", 1.0}}) {
+  for (const auto& [code, gamma] : {std::pair{"L-0", 0.0}, {"L-0.4", 0.4}, {"L-0.5", 0.5}}) {
     const Treated linked = treated(code);
     const Assignment assignment(16, 1, 0);
     std::vector<int> answer(400, -1);
@@ -165,7 +165,7 @@ TEST(Treatment, LinkedUsersPredictTheAnswerAsOftenAsGammaSays) {
       all += 1;
     }
     ASSERT_GT(all, 200);
-    EXPECT_NEAR(agree / all, (1 + gamma) / 2, gamma == 1 ? 0 : 0.18) << code;
+    EXPECT_NEAR(agree / all, 0.5 + gamma, gamma == 0.5 ? 0 : 0.18) << code;
   }
 }
 
