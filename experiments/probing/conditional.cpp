@@ -35,6 +35,7 @@ class Conditional {
         joint_(joint, users, options) {}
 
   const std::vector<std::vector<std::size_t>>& groups() const { return base_.groups(); }
+  const std::vector<std::vector<std::size_t>>& exchangeable() const { return base_.exchangeable(); }
 
   Losses losses(const std::vector<int>& labels, FitQuality& quality) const {
     const UserFolds::Decisions base = base_.decide(labels, quality);
@@ -105,7 +106,7 @@ ConditionalProbe conditional_probe(const ProbeItems& base, const ProbeItems& tun
   std::vector<double> values_of(static_cast<std::size_t>(options.relabellings));
   std::vector<FitQuality> qualities(values_of.size());
   for_each_relabelling(
-      users, conditional.groups(), options.seed, options.relabellings,
+      users, conditional.exchangeable(), options.seed, options.relabellings,
       [&](std::size_t r, const std::vector<int>& labels) {
         values_of[r] = information(conditional.losses(users.item_labels(labels), qualities[r]));
       });

@@ -12,12 +12,12 @@
 namespace chainline::experiments {
 namespace {
 
-/// Where blocks end, in users.
-std::vector<std::size_t> block_ends(std::size_t users) {
+/// Where blocks end, in users, a multiple of `together`.
+std::vector<std::size_t> block_ends(std::size_t users, std::size_t together) {
   std::vector<std::size_t> ends;
   for (const double percent : {0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.25, 12.5, 25.0, 50.0, 100.0}) {
-    const auto end =
-        static_cast<std::size_t>(std::ceil(percent * static_cast<double>(users) / 100));
+    auto end = static_cast<std::size_t>(std::ceil(percent * static_cast<double>(users) / 100));
+    end = std::min(users, (end + together - 1) / together * together);
     if (ends.empty() || end > ends.back()) ends.push_back(end);
   }
   return ends;
@@ -25,14 +25,23 @@ std::vector<std::size_t> block_ends(std::size_t users) {
 
 class OnlineCode {
  public:
-  OnlineCode(const ProbeItems& items, const Users& users, const ProbeOptions& options)
+  /// In a random order of the users, those who share their pictures side by side.
+  OnlineCode(const ProbeItems& items, std::vector<std::vector<std::size_t>> exchangeable,
+             const Users& users, const ProbeOptions& options)
       : features_(items.features), cs_(c_candidates(options)) {
-    std::vector<std::size_t> order = users.everyone();
-    Generator(options.seed, "probe code").sequence(0, 0).shuffle(order);
+    RandomSequence random = Generator(options.seed, "probe code").sequence(0, 0);
+    const bool pairs = exchangeable.size() > 1;
+    if (pairs)
+      random.shuffle(exchangeable);
+    else
+      random.shuffle(exchangeable.front());
+    std::vector<std::size_t> order;
+    for (const std::vector<std::size_t>& group : exchangeable)
+      order.insert(order.end(), group.begin(), group.end());
     std::vector<std::size_t> place(order.size());
     for (std::size_t i = 0; i < order.size(); ++i) place[order[i]] = i;
     std::size_t begin = 0;
-    for (const std::size_t end : block_ends(order.size())) {
+    for (const std::size_t end : block_ends(order.size(), pairs ? 2 : 1)) {
       Coded block;
       block.users = static_cast<std::int64_t>(end - begin);
       std::set<std::int64_t> images;
@@ -121,7 +130,9 @@ DescriptionLength description_length(const ProbeItems& items, const ProbeOptions
   check<ValueError>(seen > 0 && seen < static_cast<std::ptrdiff_t>(users.labels.size()),
                     "description length: users: expected both classes, got ", seen, " seen of ",
                     users.labels.size());
-  const OnlineCode code(items, users, options);
+  const std::vector<std::vector<std::size_t>> exchangeable =
+      exchangeable_users(users, items.images);
+  const OnlineCode code(items, exchangeable, users, options);
   const auto n = static_cast<double>(items.seen.size());
   DescriptionLength result;
   result.blocks = code.code(items.seen, result.quality);
@@ -129,7 +140,7 @@ DescriptionLength description_length(const ProbeItems& items, const ProbeOptions
   result.compression = n / result.bits;
   std::vector<double> values(static_cast<std::size_t>(options.relabellings));
   std::vector<FitQuality> qualities(values.size());
-  for_each_relabelling(users, {users.everyone()}, options.seed, options.relabellings,
+  for_each_relabelling(users, exchangeable, options.seed, options.relabellings,
                        [&](std::size_t r, const std::vector<int>& labels) {
                          values[r] =
                              n / bits_of(code.code(users.item_labels(labels), qualities[r]));

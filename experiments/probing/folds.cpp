@@ -9,7 +9,11 @@
 namespace chainline::experiments {
 namespace {
 
-std::vector<std::vector<std::size_t>> deal(const Users& users, const ProbeOptions& options) {
+/// Users that share their pictures stay together, so that a fold takes no picture from the training
+/// of others.
+std::vector<std::vector<std::size_t>> deal(
+    const Users& users, const std::vector<std::vector<std::size_t>>& exchangeable,
+    const ProbeOptions& options) {
   check<ValueError>(options.folds >= 2, "probe: folds: expected at least 2, got ", options.folds);
   check<ValueError>(options.folds >= 3 || options.c_grid.empty(),
                     "probe: folds: expected at least 3 to choose c in the others, got ",
@@ -17,6 +21,13 @@ std::vector<std::vector<std::size_t>> deal(const Users& users, const ProbeOption
   const auto folds = static_cast<std::size_t>(options.folds);
   RandomSequence random = Generator(options.seed, "probe folds").sequence(0, 0);
   std::vector<std::vector<std::size_t>> groups(folds);
+  if (exchangeable.size() >= folds) {
+    std::vector<std::vector<std::size_t>> pairs = exchangeable;
+    random.shuffle(pairs);
+    for (std::size_t i = 0; i < pairs.size(); ++i)
+      groups[i % folds].insert(groups[i % folds].end(), pairs[i].begin(), pairs[i].end());
+    return groups;
+  }
   for (const int label : {0, 1}) {
     std::vector<std::size_t> members;
     for (std::size_t user = 0; user < users.labels.size(); ++user)
@@ -89,7 +100,10 @@ UserFolds::UserFolds(const ProbeItems& items, const Users& users, const ProbeOpt
     : features_(items.features),
       cs_(c_candidates(options)),
       tolerance_(options.tolerance),
-      groups_(deal(users, options)) {
+      exchangeable_(exchangeable_users(users, items.images)),
+      groups_(deal(users, exchangeable_, options)) {
+  // Labels are dealt anew within a fold at least, so that folds stay balanced.
+  if (exchangeable_.size() < groups_.size()) exchangeable_ = groups_;
   std::vector<Held> held;
   for (std::size_t f = 0; f < groups_.size(); ++f) {
     held.emplace_back(items, users, groups_[f], options.hold_out_images);
@@ -172,10 +186,11 @@ UserFolds::Decisions UserFolds::decide(const std::vector<int>& labels, FitQualit
   for (std::size_t f = 0; f < outer_.size(); ++f) {
     const auto least = std::min_element(losses[f].begin(), losses[f].end());
     const auto k = static_cast<std::size_t>(least - losses[f].begin());
-    const LogisticFit fit = outer_[f].regressions[k].fit(picked(labels, outer_[f].split.train));
+    LogisticFit fit = outer_[f].regressions[k].fit(picked(labels, outer_[f].split.train));
     quality.add(fit);
     for (const std::int64_t item : outer_[f].split.test)
       decisions.scores[static_cast<std::size_t>(item)] = fit.decision(features_.row(item));
+    decisions.fits.push_back(std::move(fit));
     decisions.c.push_back(cs_[k]);
     decisions.inner_loss.push_back(*least);
   }

@@ -27,7 +27,7 @@ std::vector<double> c_candidates(const ProbeOptions& options);
 
 /// The folds of leave_users_out_probe(), each with the regressions of its training items, and those
 /// of the pairs of folds among which c is chosen. They don't depend on the labels, so one object
-/// serves every relabelling within groups().
+/// serves every relabelling within exchangeable().
 class UserFolds {
  public:
   /// **Errors** those of leave_users_out_probe() for folds, c_grid and classes.
@@ -36,11 +36,15 @@ class UserFolds {
   /// The users of each fold.
   const std::vector<std::vector<std::size_t>>& groups() const { return groups_; }
 
+  /// Within which labels may be dealt anew: pairs of users who share their pictures, or the folds.
+  const std::vector<std::vector<std::size_t>>& exchangeable() const { return exchangeable_; }
+
   struct Decisions {
     std::vector<double> scores;      // (items) by the fit that did not see the item's user
     std::vector<double> c;           // (folds)
     std::vector<double> inner_loss;  // (folds) mean log-loss of the inner folds at that c, nats;
                                      // 0 without a grid
+    std::vector<LogisticFit> fits;   // (folds) what decided
   };
 
   /// May be called from several threads.
@@ -71,7 +75,7 @@ class UserFolds {
   Features features_;
   std::vector<double> cs_;
   double tolerance_;
-  std::vector<std::vector<std::size_t>> groups_;
+  std::vector<std::vector<std::size_t>> exchangeable_, groups_;
   std::vector<Fitted> outer_;
   std::vector<Pair> pairs_;
 };

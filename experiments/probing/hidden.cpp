@@ -73,7 +73,10 @@ std::vector<double> answer_losses(const nn::Mllm& model, const Conversation& con
 
 std::vector<ProbeView> paired_views(const std::vector<std::int64_t>& images,
                                     const std::vector<Person>& people, const std::vector<bool>& in,
-                                    std::uint64_t seed) {
+                                    std::uint64_t seed, const std::vector<int>& strata) {
+  check<ShapeError>(strata.empty() || strata.size() == people.size(),
+                    "probe: expected a stratum for each of ", people.size(), " people, got ",
+                    strata.size());
   check<ShapeError>(in.size() == people.size(), "probe: expected one of in and out for each of ",
                     people.size(), " people, got ", in.size());
   std::vector<std::size_t> classes[2];
@@ -82,18 +85,16 @@ std::vector<ProbeView> paired_views(const std::vector<std::int64_t>& images,
                     "probe: expected people in and out, got ", classes[1].size(), " in and ",
                     classes[0].size(), " out");
   const Generator generator(seed, "probe people");
-  std::vector<std::size_t> dealt[2];
   for (const std::uint32_t c : {0u, 1u}) {
-    RandomSequence random = generator.sequence(0, c);
-    while (dealt[c].size() < images.size()) {
-      random.shuffle(classes[c]);
-      dealt[c].insert(dealt[c].end(), classes[c].begin(), classes[c].end());
-    }
+    generator.sequence(0, c).shuffle(classes[c]);
+    if (strata.empty()) continue;
+    std::stable_sort(classes[c].begin(), classes[c].end(),
+                     [&](std::size_t a, std::size_t b) { return strata[a] < strata[b]; });
   }
   std::vector<ProbeView> views;
   for (std::size_t i = 0; i < images.size(); ++i) {
-    views.push_back({images[i], dealt[1][i], true});
-    views.push_back({images[i], dealt[0][i], false});
+    views.push_back({images[i], classes[1][i % classes[1].size()], true});
+    views.push_back({images[i], classes[0][i % classes[0].size()], false});
   }
   return views;
 }

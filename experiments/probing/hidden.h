@@ -22,13 +22,17 @@ struct ProbeView {
 
 /// The paired design: every image twice, once under a seen (IN) and once under an unseen (OUT)
 /// person's card, at the same place. Whatever the picture tells, it tells about both classes.
-/// People are dealt in turn, in a random order, so that each has as many images as any other of the
-/// class, give or take one.
+/// People are dealt in turn, in one random order, so that each has as many images as any other of
+/// the class, give or take one, and, where the classes are of one size, shares all of them with one
+/// partner of the other class: partners could change places without a picture noticing
+/// (exchangeable_users). With `strata`, one number a person, the order is by stratum first, so that
+/// partners are of one stratum where both classes have as many of it.
 ///
-/// **Errors** ShapeError when `in` does not fit the people; ValueError without anyone in a class.
+/// **Errors** ShapeError when `in` or `strata` does not fit the people; ValueError without anyone in
+/// a class.
 std::vector<ProbeView> paired_views(const std::vector<std::int64_t>& images,
                                     const std::vector<Person>& people, const std::vector<bool>& in,
-                                    std::uint64_t seed);
+                                    std::uint64_t seed, const std::vector<int>& strata = {});
 
 /// `count` indices of 0 .. size - 1 in ascending order, drawn without repeats; all, if there are
 /// not more.

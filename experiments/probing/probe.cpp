@@ -114,8 +114,8 @@ ReplicaProbe replica_probe(const ProbeItems& items, const ProbeOptions& options)
 
   std::vector<double> values(static_cast<std::size_t>(options.relabellings));
   std::vector<FitQuality> qualities(values.size());
-  for_each_relabelling(users, {users.everyone()}, options.seed, options.relabellings,
-                       [&](std::size_t r, const std::vector<int>& labels) {
+  for_each_relabelling(users, exchangeable_users(users, items.images), options.seed,
+                       options.relabellings, [&](std::size_t r, const std::vector<int>& labels) {
                          values[r] = accuracy(users.item_labels(labels), qualities[r]);
                        });
   for (const FitQuality& quality : qualities) probe.quality.add(quality);
@@ -131,6 +131,10 @@ LeaveUsersOutProbe leave_users_out_probe(const ProbeItems& items, const ProbeOpt
   UserFolds::Decisions decisions = folds.decide(items.seen, probe.quality);
   probe.scores = std::move(decisions.scores);
   probe.c = std::move(decisions.c);
+  probe.fits = std::move(decisions.fits);
+  probe.fold.resize(probe.scores.size());
+  for (std::size_t f = 0; f < folds.groups().size(); ++f)
+    for (const std::int64_t item : folds.test(f)) probe.fold[static_cast<std::size_t>(item)] = f;
   probe.accuracy = accuracy_of(probe.scores, items.seen);
   const RankedScores ranked(probe.scores, items.seen);
   probe.auc = ranked.auc();
@@ -152,7 +156,7 @@ LeaveUsersOutProbe leave_users_out_probe(const ProbeItems& items, const ProbeOpt
   std::vector<double> accuracies(static_cast<std::size_t>(options.relabellings));
   std::vector<double> aucs(accuracies.size());
   std::vector<FitQuality> qualities(accuracies.size());
-  for_each_relabelling(users, folds.groups(), options.seed, options.relabellings,
+  for_each_relabelling(users, folds.exchangeable(), options.seed, options.relabellings,
                        [&](std::size_t r, const std::vector<int>& user_labels) {
                          const std::vector<int> labels = users.item_labels(user_labels);
                          const std::vector<double> scores =

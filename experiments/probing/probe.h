@@ -78,6 +78,8 @@ struct LeaveUsersOutProbe {
   Interval accuracy_interval, auc_interval;  // 95 %, bootstrap over users within their class
   std::vector<double> scores;                // (items) decision, by the fold that held the item out
   std::vector<double> c;                     // (folds) as given, or as each fold chose
+  std::vector<LogisticFit> fits;             // (folds)
+  std::vector<std::size_t> fold;             // (items) which of them decided
   Control accuracy_control, auc_control;
   FitQuality quality;
 };

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <numeric>
+#include <set>
 
 #include "experiments/statistics/statistics.h"
 #include "tensor/error.h"
@@ -40,6 +41,26 @@ std::vector<std::size_t> Users::everyone() const {
   std::vector<std::size_t> all(labels.size());
   std::iota(all.begin(), all.end(), std::size_t{0});
   return all;
+}
+
+std::vector<std::vector<std::size_t>> exchangeable_users(const Users& users,
+                                                         const std::vector<std::int64_t>& images) {
+  check<ShapeError>(images.size() == users.of_item.size(), "users: expected an image for each of ",
+                    users.of_item.size(), " items, got ", images.size());
+  std::map<std::int64_t, std::set<std::size_t>> of_image;
+  for (std::size_t i = 0; i < images.size(); ++i) of_image[images[i]].insert(users.of_item[i]);
+  std::map<std::size_t, std::size_t> partner_of;
+  for (const auto& [image, both] : of_image) {
+    if (both.size() != 2) return {users.everyone()};
+    const std::size_t a = *both.begin(), b = *both.rbegin();
+    if (users.labels[a] == users.labels[b]) return {users.everyone()};
+    if (partner_of.emplace(a, b).first->second != b || partner_of.emplace(b, a).first->second != a)
+      return {users.everyone()};
+  }
+  std::vector<std::vector<std::size_t>> pairs;
+  for (const auto& [a, b] : partner_of)
+    if (a < b) pairs.push_back({a, b});
+  return pairs;
 }
 
 Control::Control(std::vector<double> controls, double figure) : values(std::move(controls)) {

@@ -25,6 +25,14 @@ struct Users {
   std::vector<std::size_t> everyone() const;
 };
 
+/// Groups of users within which labels may be dealt anew as if nothing had happened: where every
+/// picture carries the cards of two users, one of each label, who share all of their pictures
+/// (paired_views), these pairs; else all users as one group. What a picture shows stands on both
+/// sides of a pair, before and after: so the p-value of such a relabelling is exact, whereas among
+/// all users some pictures would have two cards of one label.
+std::vector<std::vector<std::size_t>> exchangeable_users(const Users& users,
+                                                         const std::vector<std::int64_t>& images);
+
 /// A figure beside the same figure after giving the users other labels at random: the control task
 /// of Hewitt and Liang (2019), whose types are the users. Relabelling r is a function of seed, users
 /// and labels only: it is the same for every layer and model, as max_statistic_p_values() wants it.

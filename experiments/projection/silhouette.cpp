@@ -80,7 +80,8 @@ Silhouette silhouette(const Tensor& points, std::span<const std::int64_t> labels
 }
 
 SilhouetteTest silhouette_test(const Tensor& points, const std::vector<int>& seen,
-                               const std::vector<std::int64_t>& user_ids, std::uint64_t seed,
+                               const std::vector<std::int64_t>& user_ids,
+                               const std::vector<std::int64_t>& images, std::uint64_t seed,
                                std::int64_t relabellings) {
   const Users users("silhouette", seen, user_ids);
   const auto ones = std::count(users.labels.begin(), users.labels.end(), 1);
@@ -96,7 +97,7 @@ SilhouetteTest silhouette_test(const Tensor& points, const std::vector<int>& see
   test.of_users = distances.of(itself(users.labels.size()), users.labels.size()).mean;
   std::vector<double> means(static_cast<std::size_t>(relabellings));
   for_each_relabelling(
-      users, {users.everyone()}, seed, relabellings,
+      users, exchangeable_users(users, images), seed, relabellings,
       [&](std::size_t r, const std::vector<int>& labels) { means[r] = by_class(labels).mean; });
   test.control = Control(std::move(means), test.silhouette.mean);
   return test;

@@ -37,11 +37,13 @@ struct SilhouetteTest {
 
 /// Labels move with the user, not with the point: a user's points stand together for what is
 /// written on the card, and taken one by one they would make any two classes look apart. The
-/// relabelling keeps the number of seen users.
+/// relabelling keeps the number of seen users. `images` says which picture each point is of: users
+/// who share all of theirs in pairs change places within them (exchangeable_users).
 ///
 /// **Errors** as silhouette() and Users.
 SilhouetteTest silhouette_test(const Tensor& points, const std::vector<int>& seen,
-                               const std::vector<std::int64_t>& users, std::uint64_t seed,
+                               const std::vector<std::int64_t>& users,
+                               const std::vector<std::int64_t>& images, std::uint64_t seed,
                                std::int64_t relabellings);
 
 }  // namespace chainline::experiments

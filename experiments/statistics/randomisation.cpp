@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include "experiments/statistics/statistics.h"
 #include "tensor/error.h"
@@ -76,6 +77,30 @@ void check_controls(const char* op, std::size_t run, double observed,
 
 }  // namespace
 
+namespace {
+
+/// [run][group]: the places of its users.
+std::vector<std::vector<std::vector<std::size_t>>> places_by_group(const UserRuns& runs) {
+  std::vector<std::vector<std::vector<std::size_t>>> places;
+  check<ShapeError>(runs.groups.empty() || runs.groups.size() == runs.in.size(),
+                    "in_out_test: groups: expected those of ", runs.in.size(), " runs, got ",
+                    runs.groups.size());
+  for (std::size_t r = 0; r < runs.in.size(); ++r) {
+    std::map<int, std::vector<std::size_t>> of_group;
+    const bool grouped = !runs.groups.empty();
+    check<ShapeError>(!grouped || runs.groups[r].size() == runs.in[r].size(),
+                      "in_out_test: groups: run ", r, ": expected those of ", runs.in[r].size(),
+                      " users, got ", grouped ? runs.groups[r].size() : 0);
+    for (std::size_t u = 0; u < runs.in[r].size(); ++u)
+      of_group[grouped ? runs.groups[r][u] : 0].push_back(u);
+    places.emplace_back();
+    for (auto& group : of_group) places.back().push_back(std::move(group.second));
+  }
+  return places;
+}
+
+}  // namespace
+
 RandomisationTest in_out_test(const UserRuns& runs, std::int64_t relabellings,
                               const Generator& generator) {
   check_user_runs("in_out_test", runs);
@@ -88,9 +113,16 @@ RandomisationTest in_out_test(const UserRuns& runs, std::int64_t relabellings,
                                 largest_size(values));
   Reached reached(mean(run_effects(runs)), slack);
   UserRuns dealt = runs;
+  const auto places = places_by_group(runs);
   for (std::int64_t i = 0; i < relabellings; ++i) {
     RandomSequence random = generator.sequence(0, static_cast<std::uint32_t>(i));
-    for (std::vector<int>& in : dealt.in) random.shuffle(in);
+    for (std::size_t r = 0; r < places.size(); ++r)
+      for (const std::vector<std::size_t>& group : places[r]) {
+        std::vector<int> in;
+        for (const std::size_t user : group) in.push_back(dealt.in[r][user]);
+        random.shuffle(in);
+        for (std::size_t u = 0; u < group.size(); ++u) dealt.in[r][group[u]] = in[u];
+      }
     reached.add(mean(run_effects(dealt)));
   }
   return reached.test(1);

@@ -24,11 +24,12 @@ struct RandomisationTest {
 };
 
 /// The test of an effect of being IN, where each run drew its own IN users: they are dealt anew
-/// within every run, as many as it had, and the statistic is the mean over runs of (mean IN - mean
+/// within every run and group of users, as many as it had, and the statistic is the mean over runs of (mean IN - mean
 /// OUT). That users differ, in the same way in all runs or not, is no effect and shows in none.
 /// `two_sided` counts draws of at least the observed size of either sign.
 ///
-/// **Errors** as check_user_runs; ValueError for fewer than 1 relabellings.
+/// **Errors** as check_user_runs; ShapeError for groups that do not fit the users; ValueError for
+/// fewer than 1 relabellings.
 RandomisationTest in_out_test(const UserRuns& runs, std::int64_t relabellings,
                               const Generator& generator);
 

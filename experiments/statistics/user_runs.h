@@ -9,6 +9,9 @@ namespace chainline::experiments {
 struct UserRuns {
   std::vector<std::vector<double>> values;  // [run][user]
   std::vector<std::vector<int>> in;         // [run][user] 1: IN, 0: OUT
+  /// [run][user] numbers of the groups within which IN might have been dealt otherwise (pairs of
+  /// users who were measured on the same pictures, say); empty: among all users of the run.
+  std::vector<std::vector<int>> groups = {};
 };
 
 /// Refuses, in the name of `op`, what is not whole.

@@ -32,6 +32,10 @@ struct Person {
   friend bool operator==(const Person&, const Person&) = default;
 };
 
+/// log2 of how many user ids there are: eight free digits, of which about one in eleven is refused
+/// for its weighted sum, log2(10^8 * 10 / 11).
+inline constexpr double kUserIdBits = 26.438;
+
 /// A pool of people with different usernames and different ids. A larger pool of the same seed
 /// begins with the smaller one.
 ///

@@ -122,6 +122,53 @@ TEST(Folds, OfRelabelledUsersAreThoseOfItemsWithThoseLabels) {
       });
 }
 
+TEST(Folds, KeepUsersTogetherWhoShareTheirPictures) {
+  const World world({0.3, 0.1, 0}, 26, true);
+  const Users users = probe_users(world.items);
+  const UserFolds folds(world.items, users, nested(0));
+  ASSERT_EQ(folds.exchangeable().size(), static_cast<std::size_t>(World::kUsers));
+  for (const std::vector<std::size_t>& pair : folds.exchangeable()) {
+    ASSERT_EQ(pair.size(), 2u);
+    EXPECT_NE(users.labels[pair[0]], users.labels[pair[1]]);
+  }
+  for (const std::vector<std::size_t>& group : folds.groups()) {
+    ASSERT_EQ(group.size(), 8u);
+    for (std::size_t i = 0; i < 8; i += 2)  // user ids are their indices: partners are 2k, 2k + 1
+      EXPECT_EQ(group[i] / 2, group[i + 1] / 2);
+  }
+}
+
+TEST(Folds, OfPartnersHaveAControlAsWideAsTheFigureItself) {
+  // No familiarity, strong pictures: both cards of a picture carry it, so it says nothing of the
+  // label, and nothing after partners changed places. Dealt among all users of a fold, labels would
+  // leave pictures with two cards of one label, and a control that is wider than the figure.
+  double figure = 0, control = 0;
+  constexpr int kRuns = 100;
+  for (std::uint32_t run = 0; run < kRuns; ++run) {
+    const World world({0.1, 0, 1}, 100 + run, true);
+    ProbeOptions options(run);
+    options.relabellings = 9;
+    options.bootstrap = 10;
+    options.c = 1e-2;
+    const LeaveUsersOutProbe probe = leave_users_out_probe(world.items, options);
+    figure += (probe.auc - 0.5) * (probe.auc - 0.5) / kRuns;
+    for (const double auc : probe.auc_control.values)
+      control += (auc - 0.5) * (auc - 0.5) / (9 * kRuns);
+  }
+  // Both estimate one variance, from 100 and 900 draws: their ratio has a standard deviation of
+  // sqrt(2 / 100 + 2 / 900) = 0.145. Dealing among all users of a fold it is 0.49.
+  EXPECT_NEAR(figure / control, 1, 0.43);
+}
+
+TEST(Folds, OfUsersWhoseLabelsAreAlikeOnAPictureDealAmongAll) {
+  World world({0.3, 0.1, 0}, 27, true);
+  world.items.seen = std::vector<int>(world.items.seen.size());
+  for (std::size_t i = 0; i < world.items.seen.size(); ++i)
+    world.items.seen[i] = world.items.users[i] % 4 < 2;  // both partners of every second pair
+  const Users users = probe_users(world.items);
+  EXPECT_EQ(exchangeable_users(users, world.items.images).size(), 1u);
+}
+
 TEST(Folds, OfFewUsersLeaveAPairThatDecidesNothing) {
   // Two users in each of three folds: a pair of folds leaves the pictures that show the two of the
   // third, and those are without the seen one's card here. Each fold alone has both classes.

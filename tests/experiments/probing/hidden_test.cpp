@@ -56,6 +56,28 @@ TEST(PairedViews, ShowEveryImageUnderOneSeenAndOneUnseenPerson) {
   }
 }
 
+TEST(PairedViews, GiveEveryoneOnePartnerOfTheirStratum) {
+  const std::vector<Person> people = make_people(16, 1);
+  const std::vector<bool> in = assign_in(16, 1, 0);
+  std::vector<int> strata(16, 0);
+  int nth[2] = {0, 0};
+  for (std::size_t p = 0; p < 16; ++p) strata[p] = nth[in[p]]++ % 2;
+  std::vector<std::int64_t> images(24);
+  for (std::size_t i = 0; i < 24; ++i) images[i] = static_cast<std::int64_t>(i);
+  const std::vector<ProbeView> views = paired_views(images, people, in, 1, strata);
+  std::map<std::size_t, std::set<std::size_t>> partners;
+  for (std::size_t i = 0; i < views.size(); i += 2) {
+    partners[views[i].person].insert(views[i + 1].person);
+    EXPECT_EQ(strata[views[i].person], strata[views[i + 1].person]);
+  }
+  EXPECT_EQ(partners.size(), 8u);
+  for (const auto& person : partners) EXPECT_EQ(person.second.size(), 1u);
+  EXPECT_EQ(message_of<ShapeError>([&] {
+              paired_views(images, people, in, 1, {0, 1});
+            }),
+            "probe: expected a stratum for each of 16 people, got 2");
+}
+
 TEST(PairedViews, RefuseAPoolWithoutOneOfTheClasses) {
   const std::vector<Person> people = make_people(2, 1);
   EXPECT_EQ(message_of<ValueError>([&] {

@@ -17,13 +17,13 @@ struct Planted {
 };
 
 /// 20 + 20 users on 300 pictures (the paper's number of users); every picture carries the card of
-/// one seen and of one unseen user.
+/// one seen and of one unseen user, whose partner changes from picture to picture or stays.
 struct World {
   static constexpr std::int64_t kUsers = 20, kImages = 300, kWidth = 48;
   std::vector<float> values;
   ProbeItems items;
 
-  World(const Planted& planted, std::uint32_t number) {
+  World(const Planted& planted, std::uint32_t number, bool partners = false) {
     RandomSequence random = Generator(11, "probe test").sequence(0, number);
     const auto direction = [&] {  // entries of mean 0 and variance 1
       std::vector<double> entries(kWidth);
@@ -36,9 +36,9 @@ struct World {
     for (std::int64_t image = 0; image < kImages; ++image) {
       const std::vector<double> picture = direction();
       for (const int seen : {0, 1}) {
-        // Seen users have the even ids; the partners change from picture to picture.
-        const std::int64_t user =
-            seen == 1 ? 2 * (image % kUsers) : 2 * ((image + image / kUsers) % kUsers) + 1;
+        // Seen users have the even ids.
+        const std::int64_t other = partners ? image : image + image / kUsers;
+        const std::int64_t user = seen == 1 ? 2 * (image % kUsers) : 2 * (other % kUsers) + 1;
         const std::vector<double> noise = direction();
         for (std::size_t j = 0; j < kWidth; ++j)
           values.push_back(static_cast<float>(

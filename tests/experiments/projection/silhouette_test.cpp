@@ -44,7 +44,7 @@ TEST(Silhouette, OfEqualPointsIsZero) {
 struct World {
   Tensor points;
   std::vector<int> seen;
-  std::vector<std::int64_t> users;
+  std::vector<std::int64_t> users, images;
 
   World(double card, double apart) {
     RandomSequence random = Generator(18, "silhouette test").sequence(0, 0);
@@ -57,11 +57,12 @@ struct World {
         values.back() += user % 2 == 1 ? apart : 0;
         seen.push_back(static_cast<int>(user % 2));
         users.push_back(100 - user);
+        images.push_back(static_cast<std::int64_t>(images.size()));  // nobody shares one
       }
     }
     points = Tensor::from(values, {24 * 6, 4});
   }
-  SilhouetteTest test() const { return silhouette_test(points, seen, users, 3, 99); }
+  SilhouetteTest test() const { return silhouette_test(points, seen, users, images, 3, 99); }
 };
 
 TEST(Silhouette, OfClassesThatDifferIsBeyondItsControl) {
@@ -116,11 +117,11 @@ TEST(Silhouette, RefusesWhatHasNoClusters) {
   EXPECT_EQ(refused({1, 1, 1, 1}), "silhouette: labels: expected at least two clusters, got 1");
   EXPECT_EQ(refused({1, 2, 1}), "silhouette: labels: expected 4, got 3");
   EXPECT_EQ(refusal<Error>([&] {
-              silhouette_test(x, {1, 0, 1, 0}, {1, 2, 2, 3}, 1, 9);
+              silhouette_test(x, {1, 0, 1, 0}, {1, 2, 2, 3}, {0, 0, 0, 0}, 1, 9);
             }),
             "silhouette: user 2: expected one label, got both");
   EXPECT_EQ(refusal<Error>([&] {
-              silhouette_test(x, {1, 1, 1, 1}, {1, 2, 2, 3}, 1, 9);
+              silhouette_test(x, {1, 1, 1, 1}, {1, 2, 2, 3}, {0, 0, 0, 0}, 1, 9);
             }),
             "silhouette: seen: expected users of both classes, got 3 seen of 3");
 }
