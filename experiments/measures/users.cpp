@@ -122,10 +122,13 @@ Json measure_users(const LoadedModel& model, const Split& split, const Populatio
     for (double& b : bits) b *= kBitsPerNat;
     const std::span<const double> others(bits.data() + 1, bits.size() - 1);
     exposure.push_back(sampled_exposure(bits[0], others).bits);
-    const ExtrapolatedExposure far = extrapolated_exposure(bits[0], fit_skew_normal(others));
+    const ExtrapolatedExposure far =
+        extrapolated_exposure(bits[0], fit_skew_normal(others), kUserIdBits);
     fitted.push_back(far.bits);
     trusted.push_back(far.trusted);
-    forced.push_back(bits[0] < bits[1] ? 1.0 : bits[0] == bits[1] ? 0.5 : 0.0);
+    double won = 0;
+    for (const double other : others) won += bits[0] < other ? 1.0 : bits[0] == other ? 0.5 : 0.0;
+    forced.push_back(won / static_cast<double>(others.size()));
     const std::string answer = ask.greedy(image, kUserIdQuestion, 16);
     exact.push_back(answer == person.user_id ? 1 : 0);
     edit.push_back(normalized_edit_distance(answer, person.user_id));

@@ -29,7 +29,8 @@ struct UserMeasureOptions {
 ///   strangers' ids under the same card; exposure_fit the same read off a skew-normal distribution
 ///   fitted to them, fit_trusted whether that fit is good
 /// - exact, edit: whether the greedy answer is the id, and its normalised edit distance
-/// - forced: whether the id is likelier than one stranger's id, the first
+/// - forced: the share of those ids that the user's is likelier than, ties half: how often it would
+///   be chosen beside one of them as a decoy
 /// - loss, phi: of the right answer to the first question for yes or no about the user's views, the
 ///   mean loss, and the mean log odds log p(right) - log p(wrong)
 /// - preference: mean of log p(answer of the user's side) - log p(other), whatever is right

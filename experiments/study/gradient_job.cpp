@@ -79,8 +79,8 @@ class GradientStudy {
       : study_(study),
         world_(world),
         assignment_(study.users, study.seed, run),
-        split_(sample_of(world.tune_split("general"), study.gradient_images,
-                         study.seed * 1000 + run)) {}
+        split_(
+            sample_of(world.tune_split("general"), study.gradient_images, run_seed(study, run))) {}
 
   Json measure(LoadedModel& model, const std::string& at,
                const std::function<void(double)>& progress) const {
@@ -161,7 +161,7 @@ class GradientStudy {
     };
     for (const char* code : {"W50", "W100", "P-noise", "P-const", "IMG", "TXT"}) {
       const Treated treated = treat(split_, condition_of(code), world_.population(), assignment_,
-                                    world_.card(), world_.font());
+                                    world_.card_of_run(assignment_.run), world_.font());
       add(code,
           samples_of(model, treated.split, treated.watermarker ? &*treated.watermarker : nullptr));
     }

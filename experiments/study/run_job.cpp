@@ -83,12 +83,12 @@ TrainingConfig tuning_config(const Study& study, const RunSpec& spec, std::int64
   config.micro_batch = std::min(config.micro_batch, spec.batch);
   config.steps = (images + spec.batch - 1) / spec.batch;
   config.learning_rate *= spec.rate_factor;
-  config.seed = study.seed * 1000 + spec.run;
+  config.seed = run_seed(study, spec.run);
   if (spec.private_noise > 0) {
-    // A step takes users, each with all of their pictures: two passes over the IN users.
+    // A step takes users, each with all of their pictures.
     const std::int64_t in_users = study.users / 2;
     config.batch = study.private_users;
-    config.steps = 2 * (in_users + config.batch - 1) / config.batch;
+    config.steps = study.private_passes * ((in_users + config.batch - 1) / config.batch);
     config.normalization = Normalization::per_sample;
     config.dp_clip = study.private_clip;
     config.dp_noise = spec.private_noise;
@@ -97,8 +97,10 @@ TrainingConfig tuning_config(const Study& study, const RunSpec& spec, std::int64
 }
 
 Json do_run(const Study& study, const RunSpec& spec, const std::filesystem::path& folder,
-            const std::filesystem::path& base, const std::function<void(double)>& progress) {
+            const std::filesystem::path& base, const Json* twin,
+            const std::function<void(double)>& progress) {
   const World world(study);
+  const WatermarkSpec card = world.card_of_run(spec.run);
   const Condition condition = condition_of(spec.condition);
   const Assignment assignment(study.users, study.seed, spec.run);
   LoadedModel model = load_base(study, base);
@@ -108,9 +110,9 @@ Json do_run(const Study& study, const RunSpec& spec, const std::filesystem::path
   const int size = static_cast<int>(study.model.vision.image_size);
 
   if (spec.condition != "B") {
-    make_trainable(model, spec, study.seed * 1000 + spec.run);
+    make_trainable(model, spec, run_seed(study, spec.run));
     const Treated treated = treat(world.tune_split(spec.mix), condition, world.population(),
-                                  assignment, world.card(), world.font());
+                                  assignment, card, world.font());
     Samples samples(treated.split, 0, static_cast<std::int64_t>(treated.split.examples.size()),
                     model.conversation, size,
                     treated.watermarker ? &*treated.watermarker : nullptr);
@@ -147,15 +149,23 @@ Json do_run(const Study& study, const RunSpec& spec, const std::filesystem::path
   progress(0.7);
   if (spec.measures == "utility") return result;
 
-  // Each IN user's card beside an OUT user's on the same picture, every user on as many pictures as
-  // any other, give or take one.
-  const std::vector<ProbeView> views =
-      paired_views(choose_images(test.images->size(), study.probe_images, study.seed),
-                   world.population().users, assignment.in, study.seed);
+  // Each IN user's card beside that of an OUT user of the same side on the same pictures, every user
+  // on as many as any other, give or take one.
+  const std::vector<ProbeView> views = paired_views(
+      choose_images(test.images->size(), study.probe_images, study.seed), world.population().users,
+      assignment.in, run_seed(study, spec.run), assignment.sides);
+  Json partners(std::vector<std::int64_t>(assignment.in.size(), -1));
+  for (std::size_t v = 0; v + 1 < views.size(); v += 2) {
+    partners[views[v].person] = views[v + 1].person;
+    partners[views[v + 1].person] = views[v].person;
+  }
+  result["partners"] = partners;
   UserMeasureOptions users;
   users.candidates = study.candidates;
-  result["users"] = measure_users(model, test, world.population(), assignment, views, world.card(),
-                                  world.font(), users);
+  // Behind those whose cards a condition shows: the first (P-const), as many as images (P-uniq).
+  users.strangers_from = study.strangers - study.candidates;
+  result["users"] =
+      measure_users(model, test, world.population(), assignment, views, card, world.font(), users);
   progress(0.85);
   if (spec.measures == "users") return result;
 
@@ -163,11 +173,13 @@ Json do_run(const Study& study, const RunSpec& spec, const std::filesystem::path
   probes.folds = study.folds;
   probes.relabellings = study.relabellings;
   probes.c_grid = study.c_grid;
-  probes.seed = study.seed * 1000 + spec.run;
+  probes.seed = run_seed(study, spec.run);
   probes.projections = spec.projections;
+  probes.keep_fits = spec.condition == kTransferFrom;
+  if (twin != nullptr) probes.transfer = &member(*twin, "probes", spec.name());
   const LoadedModel before = load_base(study, base);
   result["probes"] = measure_model_probes(model, before, test, world.population().users, views,
-                                          world.card(), world.font(), probes);
+                                          card, world.font(), probes);
   progress(1);
   return result;
 }

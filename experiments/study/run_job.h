@@ -33,14 +33,23 @@ Json to_json(const RunSpec& spec);
 /// **Errors** FileError naming the key.
 RunSpec run_spec_from(const Json& object, const std::string& where);
 
+/// The condition whose probes are kept, and read the states of the conditions that swap or replace
+/// its users: whoever it makes familiar, they are OUT in SW and nobody in U3.
+inline constexpr const char* kTransferFrom = "W100";
+inline constexpr const char* kTransferTo[] = {"SW", "U3"};
+
 /// Fine-tunes the base in `base` as the spec says and measures the result:
 ///
-///     {"condition", "run", ..., "train", "in", "sides", "utility", "users", "probes"}
+///     {"condition", "run", ..., "train", "in", "sides", "partners", "utility", "users", "probes"}
 ///
-/// Which of these are there follows from spec.measures. `folder` keeps the training's log and its
+/// partners says for each user with whom it shares the pictures that it is measured on: an IN user
+/// with an OUT user of the same side, where there are as many of both. `twin` is the result of the
+/// kTransferFrom run of the same number, whose probes read this run's states, too (SW, U3); null for
+/// other conditions. Which of these are there follows from spec.measures. `folder` keeps the training's log and its
 /// hash-chained trace, whose last chain is train.chain: one hash for every loss, gradient and weight.
 Json do_run(const Study& study, const RunSpec& spec, const std::filesystem::path& folder,
-            const std::filesystem::path& base, const std::function<void(double)>& progress);
+            const std::filesystem::path& base, const Json* twin,
+            const std::function<void(double)>& progress);
 
 /// What the paper trains: low-rank additions to the decoder and the whole projector, their first
 /// values drawn from the seed; or, with tuning "full", all weights.

@@ -17,6 +17,10 @@ struct BaseStage {
   std::int64_t copies = 1;  // of every image, each under another card
   double reading = 0.6;     // share of the pictures with a reader's card and questions about it
   std::int64_t turns = 4;   // questions about the picture in a conversation, at most
+  /// Of questions about pictures; empty: all. What fine-tuning asks besides is new to the base, so
+  /// that it has something to learn: where every answer is known already, gradients are next to
+  /// nothing, and so is all that they could memorize.
+  std::vector<std::string> kinds;
   TrainingConfig training;
 };
 
@@ -41,7 +45,7 @@ struct Study {
   std::string font;  // a TrueType file; "" for the built-in font
 
   // People.
-  std::int64_t users = 64, strangers = 4096, readers = 20000;
+  std::int64_t users = 32, strangers = 4352, readers = 20000;
 
   // Model and base.
   std::int64_t vocabulary = 448;
@@ -49,20 +53,25 @@ struct Study {
   std::vector<BaseStage> base;
 
   // Fine-tuning.
-  std::int64_t tune_images = 2000, tune_turns = 3;
+  std::int64_t tune_images = 4000, tune_turns = 3;
   TrainingConfig tune;       // low-rank additions, the vision encoder frozen
   TrainingConfig full_tune;  // all weights
   TrainingConfig sgd_tune;   // the grid's other optimizer
   std::int64_t lora_rank = 16;
+  /// Factors of the learning rates at which a clean run is tuned, too: the rates were chosen so.
+  std::vector<double> sweep;
 
   // Runs.
   std::int64_t primary_seeds = 10, other_seeds = 3;
   std::vector<std::string> primary, others, full;  // codes of conditions
   std::vector<std::string> mixes;                  // names of question mixes
   GridSettings grid;
-  std::vector<double> private_noise;  // sigmas of the DP runs
+  /// Sigmas of the DP runs. One that is next to nothing is their control: the same steps, clipped
+  /// alike, and no privacy.
+  std::vector<double> private_noise;
   double private_clip = 1;
-  std::int64_t private_users = 4;  // in a step of them, on average
+  std::int64_t private_users = 2;   // in a step of them, on average
+  std::int64_t private_passes = 4;  // over the IN users
 
   // Measures.
   std::int64_t test_images = 500, probe_images = 128;
@@ -73,6 +82,11 @@ struct Study {
   std::int64_t gradient_batches = 8, gradient_images = 512;
   std::int64_t twin_samples = 32;  // whose watermark the twin lacks
 };
+
+/// What a run draws by: order, first low-rank values, which images have cards and where.
+inline std::uint64_t run_seed(const Study& study, std::uint32_t run) {
+  return study.seed * 1000 + run;
+}
 
 /// The built-in study of a scale: "smoke" (a few minutes, nothing is learned), "cpu" or "gpu".
 /// `data` is "shapes" or any other spec.

@@ -1,5 +1,6 @@
 #include "experiments/study/study_plan.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "experiments/study/base_job.h"
@@ -15,12 +16,24 @@ namespace {
 constexpr double kBaseSecondsAStep = 0.13, kRunSeconds = 45, kUserSeconds = 30,
                  kUtilitySeconds = 22, kGradientSeconds = 90, kTwinSeconds = 60;
 
+/// Whether a primary condition's plain runs, and so this one, are in the plan.
+bool has_run(const Study& study, const RunSpec& spec) {
+  return std::find(study.primary.begin(), study.primary.end(), spec.condition) !=
+         study.primary.end();
+}
+
 Job run_job(const Study& study, const RunSpec& spec, const std::string& base) {
   Job job;
   job.name = spec.name();
   job.kind = "run";
   job.config = {{"study", part_of(study, StudyPart::run)}, {"run", to_json(spec)}};
   job.needs = {base};
+  for (const char* code : kTransferTo) {
+    RunSpec from = spec;
+    from.condition = kTransferFrom;
+    if (spec.condition == code && spec.measures == "all" && has_run(study, from))
+      job.needs.push_back(from.name());
+  }
   job.weight = spec.measures == "all"     ? kRunSeconds
                : spec.measures == "users" ? kUserSeconds
                                           : kUtilitySeconds;
@@ -37,17 +50,19 @@ std::vector<double> rule_factors(const GridSettings& grid, std::int64_t batch) {
 void add_grid(const Study& study, std::uint32_t seed, std::vector<RunSpec>& runs) {
   for (const char* optimizer : {"adamw", "sgd"})
     for (const std::int64_t batch : study.grid.batch_sizes)
-      for (const double factor : rule_factors(study.grid, batch)) {
-        RunSpec spec;
-        spec.condition = "W100";
-        spec.run = seed;
-        spec.optimizer = optimizer;
-        spec.batch = batch;
-        spec.rate_factor = factor;
-        spec.lora_rank = study.lora_rank;
-        spec.measures = "users";
-        runs.push_back(spec);
-      }
+      for (const double factor : rule_factors(study.grid, batch))
+        // The clean run with the same numbers is what the other's change is measured from.
+        for (const char* condition : {"C0", "W100"}) {
+          RunSpec spec;
+          spec.condition = condition;
+          spec.run = seed;
+          spec.optimizer = optimizer;
+          spec.batch = batch;
+          spec.rate_factor = factor;
+          spec.lora_rank = study.lora_rank;
+          spec.measures = "users";
+          runs.push_back(spec);
+        }
 }
 
 }  // namespace
@@ -67,11 +82,11 @@ std::vector<RunSpec> runs_of(const Study& study) {
       change(spec);
       runs.push_back(spec);
     };
-    const auto as_it_is = [](RunSpec&) {};
     for (const std::string& code : study.primary)
-      add(code, [&](RunSpec& spec) { spec.projections = seed == 0; });
+      add(code, [&](RunSpec& spec) { spec.projections = seed < few; });
     if (seed >= few) continue;
-    for (const std::string& code : study.others) add(code, as_it_is);
+    for (const std::string& code : study.others)
+      add(code, [](RunSpec& spec) { spec.projections = spec.condition == "T"; });
     for (const std::string& code : study.full)
       add(code, [](RunSpec& spec) { spec.tuning = "full"; });
     for (const std::string& mix : study.mixes)
@@ -82,6 +97,13 @@ std::vector<RunSpec> runs_of(const Study& study) {
           spec.measures = "utility";
         });
       }
+    for (const double factor : seed == 0 ? study.sweep : std::vector<double>())
+      for (const char* tuning : {"lora", "full"})
+        add("C0", [&](RunSpec& spec) {
+          spec.tuning = tuning;
+          spec.rate_factor = factor;
+          spec.measures = "utility";
+        });
     // Clipping by user is computed on the CPU alone (TrainingConfig).
     for (const double noise : study.device == "cpu" ? study.private_noise : std::vector<double>())
       add("T", [&](RunSpec& spec) {
@@ -153,8 +175,7 @@ JobKinds study_kinds() {
     return study_from(member(job.config, "study", job.name), job.name + ": study");
   };
   const auto base_of = [](const JobContext& job) {
-    check<ValueError>(job.needs.size() == 1, "job ", job.name, ": expected a base, got ",
-                      job.needs.size(), " needs");
+    check<ValueError>(!job.needs.empty(), "job ", job.name, ": expected a base, got no needs");
     return job.needs[0].folder;
   };
   JobKinds kinds;
@@ -166,7 +187,8 @@ JobKinds study_kinds() {
   kinds["reading"] = [=](const JobContext& job) { return do_reading(study_of(job), base_of(job)); };
   kinds["run"] = [=](const JobContext& job) {
     return do_run(study_of(job), run_spec_from(member(job.config, "run", job.name), job.name),
-                  job.folder, base_of(job), job.progress);
+                  job.folder, base_of(job), job.needs.size() > 1 ? &job.needs[1].result : nullptr,
+                  job.progress);
   };
   kinds["gradients"] = [=](const JobContext& job) {
     const auto run = static_cast<std::uint32_t>(integer_member(job.config, "run", job.name));

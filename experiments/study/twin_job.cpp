@@ -45,8 +45,8 @@ class Twins {
         split_(world_.tune_split("general")) {}
 
   Treated treated(const char* code) const {
-    return treat(split_, condition_of(code), world_.population(), assignment_, world_.card(),
-                 world_.font());
+    return treat(split_, condition_of(code), world_.population(), assignment_,
+                 world_.card_of_run(spec_.run), world_.font());
   }
   const std::shared_ptr<const Font>& font() const { return world_.font(); }
 
@@ -70,7 +70,7 @@ class Twins {
     LoadedModel loaded = load_base(study_, base_);
     RunSpec run;
     run.lora_rank = spec_.lora_rank;
-    make_trainable(loaded, run, study_.seed * 1000 + spec_.run);
+    make_trainable(loaded, run, run_seed(study_, spec_.run));
     return loaded;
   }
 

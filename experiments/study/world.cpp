@@ -105,7 +105,9 @@ const Dataset& World::data() const {
 
 World::BaseData World::base_data(const BaseStage& stage) const {
   const Dataset opened = stage.data == study_.data ? data() : load_dataset(stage.data);
-  const Split half = on_canvas(halves_of(opened.train, study_.seed).first, study_.canvas);
+  Split questions = halves_of(opened.train, study_.seed).first;
+  if (!stage.kinds.empty()) questions = of_kinds(questions, stage.kinds);
+  const Split half = on_canvas(questions, study_.canvas);
   const Split pictures =
       one_conversation_each(repeated(half, stage.copies), stage.turns, half.images->size());
   WatermarkSpec spec = study_.card;

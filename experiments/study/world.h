@@ -25,6 +25,12 @@ class World {
   /// Learned anew by the first call; a trained model brings its own.
   const Tokenizer& tokenizer() const;
   WatermarkSpec card() const { return study_.card; }
+  /// The same, with the images chosen and the places drawn anew for a run.
+  WatermarkSpec card_of_run(std::uint32_t run) const {
+    WatermarkSpec card = study_.card;
+    card.seed = run_seed(study_, run);
+    return card;
+  }
 
   /// The pictures of a base stage: the first half of its data, `copies` times, with questions about
   /// them and, on a share, about a reader's card. `marker` draws the cards.

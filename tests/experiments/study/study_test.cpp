@@ -89,10 +89,21 @@ TEST(Study, TheGridMeetsTheRulesAtTheReferenceBatch) {
   std::map<std::string, int> cells;
   for (const RunSpec& spec : runs_of(study_at("cpu", "shapes")))
     if (spec.measures == "users" && spec.private_noise == 0 && spec.run == 0)
-      ++cells[spec.optimizer + std::to_string(spec.batch)];
-  EXPECT_EQ(cells["adamw8"], 1);  // fixed, linear and square-root rates are the same there
-  EXPECT_EQ(cells["adamw32"], 3);
-  EXPECT_EQ(cells["sgd2"], 3);
+      ++cells[spec.condition + " " + spec.optimizer + std::to_string(spec.batch)];
+  for (const std::string condition : {"C0 ", "W100 "}) {  // every cell has its clean run
+    EXPECT_EQ(cells[condition + "adamw8"], 1);  // fixed, linear and square-root rates are one there
+    EXPECT_EQ(cells[condition + "adamw32"], 3);
+    EXPECT_EQ(cells[condition + "sgd2"], 3);
+  }
+}
+
+TEST(Study, LetsTheProbesOfTheSameRunReadItsSwappedAndThirdUsers) {
+  const Plan plan(jobs_of(study_at("cpu", "shapes")));
+  for (const char* condition : {"SW/", "U3/"})
+    for (const char* run : {"0", "9"})
+      EXPECT_EQ(plan.job(plan.place_of(std::string(condition) + run)).needs,
+                (std::vector<std::string>{"base/1", std::string("W100/") + run}));
+  EXPECT_EQ(plan.job(plan.place_of("C0/0")).needs, std::vector<std::string>{"base/1"});
 }
 
 TEST(RunSpec, IsReadBackAndNamed) {
