@@ -140,18 +140,23 @@ Json analyse(const StudyResults& results, const AnalysisOptions& options) {
                            {"runs", primary.runs},
                            {"sentence", primary.sentence()}};
   analysis["effects"] = effect_table(runs, primary.layer, options);
+  analysis["linked"] = linked_table(runs, options);
   analysis["prompt"] = prompt_table(runs, options);
   analysis["separation"] = separation(runs, primary, options);
+  analysis["transfer"] = transfer(runs, options);
   analysis["probes"] = other_probes(runs, options);
   analysis["relabelled"] = relabelled(runs, primary, options);
+  analysis["silhouettes"] = silhouettes(runs, options);
   analysis["projections"] = projections(runs);
-  analysis["utility"] = utility(runs, options);
+  analysis["utility"] = utility(runs, results.study, options);
+  analysis["sweep"] = rate_sweep(runs);
+  analysis["private_utility"] = private_utility(runs, options);
   analysis["gradients"] = gradient_study(results, main ? main->batch : 1, options);
   analysis["twins"] = twin_summary(results);
   const std::int64_t reference = results.study.contains("grid_reference")
                                      ? integer_member(results.study, "grid_reference", "study")
                                      : (main ? main->batch : 1);
-  analysis["grid"] = batch_rate_grid(runs, reference, options);
+  analysis["grid"] = batch_rate_grid(runs, results.study, reference, options);
   analysis["memorization"] = memorization_table(runs, primary.layer);
   analysis["attacks"] = attack_table(runs, options);
   analysis["privacy"] = privacy_table(runs, primary.layer, options);

@@ -27,8 +27,8 @@ struct AnalysisOptions {
 ///     E = {"mean", "low", "high", "runs": n, "users": n, "seeds": [run numbers]}
 ///
 /// `low` and `high` are the limits at options.confidence, by bootstrap over runs and, inside a run,
-/// users (or batches); null where one value alone is there. T = E with, over runs, Student's limits
-/// and tests:
+/// users (in "effects" and "linked" pairs of them, if they share their pictures) or batches; null
+/// where one value alone is there. T = E with, over runs, Student's limits and tests:
 ///
 ///     T = E + {"t_low", "t_high",      of the mean over runs; null for one run
 ///              "per_run": [values in the order of seeds],
@@ -51,15 +51,24 @@ struct AnalysisOptions {
 ///        E + {"condition", "tuning", "measure": "exposure" | "exposure_fit" | "exact" | "edit" |
 ///                "forced" | "loss" | "phi" | "preference" | "prompt" | "decision" (of the username
 ///                probe at the primary layer),
-///             "in", "out": means, "per_run", "t_low", "t_high",
-///             "direction": 1 or -1, the sign that memorization gives it (-1: loss, edit, and SW
-///                reverses all),
-///             "p_greater", "p_less", "p_two_sided": IN users dealt anew within runs,
+///             "reference": "B" where loss, phi and prompt are less those of the run of B with the
+///                same number (the same base, users and pictures); null where values stand as measured,
+///             "in", "out": means, "per_run", "t_low", "t_high", "low_90", "high_90" (Student),
+///             "direction": 1 or -1, the sign that memorization gives it: -1 for loss and edit, and
+///                SW, which saw the OUT users, reverses all but "decision", whose probe is fitted
+///                anew to SW's own states and learns there which class is the seen one,
+///             "p_greater", "p_less", "p_two_sided": IN dealt anew within runs and, inside a run,
+///                within pairs of users who share their pictures ("p_from": "dealing IN anew"); of
+///                "decision" from the AUCs of probes of relabelled users ("relabelled users"), or
+///                null without them,
 ///             "p": the one in the direction, "p_corrected": Holm, over conditions of this measure
 ///                and tuning}],
+///      "linked": [for each L-gamma with gamma above 0 and tuning, as a row of "effects" but for
+///             "p_corrected": "preference" with "reference" "L-0", the run of L-0 with the same
+///             number, whose users, sides and pictures are the same],
 ///      "prompt": [for each condition and tuning {"condition", "tuning",
-///             "auc": T, the AUC of the "have you seen this user?" log odds, IN against OUT, with
-///                "low_90", "high_90" (Student) and p_control by dealing IN anew,
+///             "auc": T, the AUC of the "have you seen this user?" log odds as they are (not less
+///                B's), IN against OUT, with "low_90", "high_90" (Student) and p_control by dealing IN anew,
 ///             "forced_in", "forced_out": E, shares of right choices between true id and decoy}],
 ///      "primary": {"layer": name, "chosen_by": "positive control T" | "last decoder layer",
 ///                  "runs": n of T, "sentence"}, or null without any probe,
@@ -76,7 +85,14 @@ struct AnalysisOptions {
 ///                  may see users, else p_control, "p_from"}],
 ///        "contrasts": [for W100 and T, at the primary layer
 ///             T (low, high null) + {"condition", "of": "other decoder layers" | "vision" (its last
-///                  layer) | "pixels"; primary - those}]}},
+///                  layer) | "pixels"; primary - those, "p": p_t for the other layers, which may
+///                  all see users, else p_control, "p_from"}]}},
+///      "transfer": [for each condition whose states the probes of W100's runs of the same number
+///             have read (SW, U3), tuning, question and decoder layer: E (low, high null) of the
+///             AUC of IN against OUT users + {"condition", "tuning", "question", "layer", "t_low",
+///             "t_high", "per_run", "p_less", "p_greater": Student's, against 1/2}. Such a probe
+///             was told by W100 which class is the seen one: if it reads familiarity, SW, where
+///             the classes have changed places, lies below 1/2, and U3 at 1/2],
 ///      "probes": [for each condition and tuning {"condition", "tuning", "runs", "seeds",
 ///             "pixels": T or null, "nested": T or null, "nested_c": [chosen], "conditional": {"bits",
 ///             "low", "high" (Student over runs), "p_values": by run} or null, "mdl":
@@ -85,26 +101,45 @@ struct AnalysisOptions {
 ///      "relabelled": {"auc": T of the mean relabelled AUC of W100's runs at the primary layer, low and
 ///             high (95 %) by the spread of the relabellings, "nested": the same of the nested
 ///             probe, or null}, or null,
+///      "silhouettes": [for each condition, tuning and "place" (a decoder layer, or "t-SNE plane" of
+///             the runs that have a map) T (low, high null) of the mean silhouette of IN against OUT
+///             users + {"condition", "tuning", "place", "p_values": [of relabelled users, by run],
+///             "p": the largest of them, null where a run has none: each run has to show it,
+///             "of_users": the mean silhouette of single users, "over_users": T less that, "gain":
+///             T less the larger one of B and C0 in the run of the same number, or null}],
 ///      "projections": [for each run that has them {"condition", "tuning", "run", "layer",
-///             "silhouette", "p_value", "of_users"}],
+///             "silhouette", "p_value", "of_users", "plane": {the same three, of the t-SNE plane}}],
 ///      "utility": {"rows": [for each mix, condition, tuning and score
-///             E + {"mix", "condition", "tuning", "rate" (null for no W or C0), "score": "accuracy" |
-///                "choice" | "perception" | "cognition" (accuracies) | "perception_score" |
+///             E + {"mix", "condition", "tuning", "rate" (null for no W or C0), "score": "own"
+///                (accuracy on the kinds of the mix's questions; all for general) | "accuracy" (on
+///                all) | "choice" | "perception" | "cognition" (accuracies) | "perception_score" |
 ///                "cognition_score" (of 200 per subtask) | "loss",
 ///             "difference": null for C0, else E (Student) + {"p_low", "p_high", "low_90", "high_90",
-///                "within"}: against C0 of the same run number, TOST of utility_margin (accuracies)}],
+///                "within", "per_run", "deviation": of the runs' differences, "deviation_needed": below which
+///                as many runs show equivalence if there is no difference at all}: against C0 of the
+///                same run number, TOST of utility_margin (accuracies)}],
 ///         "trends": [for each mix and accuracy T of the slope over the rate, a run at a time, with
 ///             "p_drop": one-sided, Student, "p_corrected": Holm over mixes of this score],
+///         "planned": [{"mix", "condition", "rate"} that the study plans], or null,
 ///         "choice_chance": 1 / options, or null},
+///      "sweep": [{"tuning", "run", "rate_factor", "learning_rate", "accuracy"}], of C0,
+///      "private_utility": [for each condition, tuning, noise and score but "own"
+///             E + {"condition", "tuning", "noise", "score", "difference": as in utility, but to the
+///                  runs of next to no noise (kControlNoise); null for those}],
 ///      "gradients": {"batch": the training batch, "size": the batch size nearest to it,
 ///         "groups", "sizes", "rows": [for each "at", "comparison" and "group"
 ///             {"cosine": [E by size], "norm_ratio": [mean by size], "change": [E by size, of
 ///              |g' - g|^2 / |g|^2], "predicted": [cosine by size from "moments"] or null,
 ///              "moments": {"G2", "GD", "D2", "S", "Sd", "X", "n"} or null}],
 ///         "differences": [all parameters, at "size": E + {"at", "a", "b": cos(a) - cos(b)}],
+///         "shares": [all parameters, for each comparison with moments {"at", "comparison", "runs",
+///             "without_change": runs whose |D|^2 is not above 0, "smallest", "largest": sizes,
+///             "share", "at_one", "at_any", "fall": E (Student over runs) + {"per_run"}: of
+///             1/cos^2 - 1 at b = 1 what stays at any b, both values, and the cosine at the smallest
+///             size less that at the largest, by moments (gradient_shares.h)}],
 ///         "plateaus": [all parameters: {"at", "comparison", "plateau", "decay", "ratio": {"estimate",
-///             "low", "high"}, "offset", "rises", "residual", "residual_without"}; the ratio is the
-///             plateau / the fit at b = 1],
+///             "low", "high"}, "offset", "rises", "residual", "residual_without"}, fitted to 1/cos^2
+///             - 1 of the mean cosine of each size; the ratio is the plateau / the fit at b = 1],
 ///         "ratios": [all parameters, by size: {"at", "of", "to", "size", "amplitude": E of
 ///             sqrt(change / change), "matched": E of the same per root of pixel energy, or null}],
 ///         "rerun": {"batches", "smallest", "largest", "exactly_one": bool}, or null}, or null,
@@ -112,27 +147,29 @@ struct AnalysisOptions {
 ///             "max_difference_at_rate_0", "last_weights", "last_gradients": {GROUP: value}}],
 ///             "all_identical", "all_zero"}, or null,
 ///      "grid": {"reference_batch", "measure": "phi", "cells": [{"optimizer", "batch", "rate_factor",
-///             "rules": ["fixed" | "linear" | "square root"...], E of the energy, "per_run"}],
-///         "fits": [for each optimizer {"optimizer", "cells", "left_out": cells whose energy is not
-///             positive, "eta": {"estimate", "low", "high", "theory"}, "b": same, "r_squared"}],
+///             "rules": ["fixed" | "linear" | "square root"...], E of the energy, "per_run", "counts":
+///             whether "low" is above 0}],
+///         "fits": [for each optimizer {"optimizer", "cells": found, "planned": at least as many,
+///             "left_out": of the found those that do not count, "runs": the fewest of a cell that
+///             counts, "reference": null, or E of the cell where all rules agree + {"p": of dealing
+///             IN anew}, "eta": {"estimate", "low", "high", "theory"}, "b": same, "r_squared"}],
 ///         "rules": [for each optimizer and rule {"optimizer", "rule", "cells", "slope": {"estimate",
 ///             "low", "high", "theory"}}],
 ///         "rates": T of the slope of the energy over the rate of W10 .. W100 within runs, or null},
 ///         or null,
-///      "memorization": [for W100, C0, T and L-0.4, and each measure {"condition", "measure", "runs",
-///             "seeds", "users": n with a number, "mean", "standard_error", "positive_share",
-///             "quartiles": [low, 25 %, 50 %, 75 %, high], "by_user": [value or null]}],
-///      "attacks": [for the same conditions, and "exposure" and "phi" {"condition", "measure", "runs",
-///             "lira": {"auc", "low", "high", "members", "others", "undefined", "tpr_at_1": {"tpr",
-///             "low", "high", "fpr"}} or null, "epsilon": E-less {"bound", "true_positives",
+///      "memorization": [for W100, C0, T and L-0.4, and each measure {"condition", "measure",
+///             "reference": as in effects, "runs", "seeds", "users": n with a number, "mean",
+///             "standard_error", "positive_share", "quartiles": [low, 25 %, 50 %, 75 %, high], "by_user": [value or null]}],
+///      "attacks": [for the same conditions, and "exposure" and "phi" {"condition", "measure",
+///             "reference": as in effects, "runs", "lira": {"auc", "low", "high", "members",
+///             "others", "undefined", "tpr_at_1": {"tpr", "low", "high", "fpr"}} or null, "epsilon": E-less {"bound", "true_positives",
 ///             "members", "false_positives", "others"} or null}],
 ///      "privacy": [for each condition and noise {"condition", "tuning", "noise", "q", "steps",
 ///             "epsilon", "delta", "order", "effects": {MEASURE: E + p's}, "epsilon_bound": as in
 ///             attacks, {MEASURE: ...}}]}
 ///
 /// LEG, layers and conditions are those of the jobs. The energy of a cell is, for the per-user
-/// difference d of phi to the run on clean images with the same run number (and the cell's settings,
-/// where there is one; else the study's),
+/// difference d of phi to the run on clean images with the same run number and the cell's settings,
 ///
 ///     mean over IN of (d - m)^2 - s^2 (1 + 1 / n_out),   m, s^2: mean and variance of d over OUT
 ///

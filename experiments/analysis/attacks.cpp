@@ -23,17 +23,16 @@ struct WholeRuns {
   std::size_t all_users = 0;
 };
 
-WholeRuns whole(const std::vector<StudyRun>& runs, const std::string& measure,
-                const std::string& layer) {
+WholeRuns whole(const Measurement& measurement) {
   WholeRuns found;
   std::vector<std::vector<double>> values;
   std::vector<std::vector<int>> in;
-  for (const StudyRun& run : runs) {
-    std::vector<double> v = user_values(run, measure, layer);
+  for (std::size_t r = 0; r < measurement.runs.size(); ++r) {
+    const std::vector<double>& v = measurement.values[r];
     if (v.empty() || (!values.empty() && v.size() != values[0].size())) continue;
-    values.push_back(std::move(v));
-    in.push_back(run.in);
-    found.seeds.push_back(run.run);
+    values.push_back(v);
+    in.push_back(measurement.runs[r].in);
+    found.seeds.push_back(measurement.runs[r].run);
   }
   if (values.size() < 2) return {};
   found.all_users = values[0].size();
@@ -58,6 +57,10 @@ int direction_of(const std::string& measure) {
   for (const UserMeasure& m : user_measures())
     if (m.name == measure) return m.direction;
   return 1;
+}
+
+Json reference_of(const Measurement& measurement) {
+  return measurement.reference.empty() ? Json(nullptr) : Json(measurement.reference);
 }
 
 Json lira_of(const WholeRuns& w, const std::string& what, const AnalysisOptions& options) {
@@ -129,8 +132,9 @@ Json memorization_table(const Runs& runs, const std::string& layer) {
   for (const char* condition : kConditions) {
     for (const UserMeasure& measure : user_measures()) {
       const bool probe = measure.name == "decision";
-      WholeRuns w =
-          whole(runs.main(condition, "lora", probe ? "probes" : "users"), measure.name, layer);
+      const Measurement m = measurement(
+          runs, runs.main(condition, "lora", probe ? "probes" : "users"), measure.name, layer);
+      WholeRuns w = whole(m);
       if (w.seeds.empty()) continue;
       for (std::vector<double>& run : w.runs.values)
         for (double& value : run) value *= measure.direction;
@@ -141,6 +145,7 @@ Json memorization_table(const Runs& runs, const std::string& layer) {
         by_user[w.users[i]] = number(mem.users[i].memorization);
       rows.push_back({{"condition", condition},
                       {"measure", measure.name},
+                      {"reference", reference_of(m)},
                       {"runs", w.seeds.size()},
                       {"seeds", w.seeds},
                       {"users", s.users},
@@ -160,15 +165,16 @@ Json attack_table(const Runs& runs, const AnalysisOptions& options) {
   Json rows = Json::array();
   for (const char* condition : kConditions) {
     for (const char* measure : {"exposure", "phi"}) {
-      const WholeRuns w = whole(runs.main(condition, "lora", "users"), measure, "");
+      const Measurement m = measurement(runs, runs.main(condition, "lora", "users"), measure, "");
+      const WholeRuns w = whole(m);
       if (w.seeds.empty()) continue;
-      const MeasuredRuns m = measured(runs.main(condition, "lora", "users"), measure, "");
       rows.push_back({{"condition", condition},
                       {"measure", measure},
+                      {"reference", reference_of(m)},
                       {"runs", w.seeds.size()},
                       {"lira", lira_of(w, std::string(condition) + " " + measure, options)},
-                      {"epsilon", epsilon_bound(m.values, direction_of(measure), options.delta,
-                                                options.confidence)}});
+                      {"epsilon", epsilon_bound(measured(m).values, direction_of(measure),
+                                                options.delta, options.confidence)}});
     }
   }
   return rows;
@@ -204,12 +210,13 @@ Json privacy_table(const Runs& runs, const std::string& layer, const AnalysisOpt
     }
     Json effects = Json::object(), bounds = Json::object();
     for (const UserMeasure& measure : user_measures()) {
-      Json effect = in_out_effect(found, measure.name, measure.direction, layer, options,
+      const Measurement m = measurement(runs, found, measure.name, layer);
+      Json effect = in_out_effect(m, measure.name, measure.direction, layer, options,
                                   condition + " " + tuning + " noise " + std::to_string(noise));
       if (effect.is_null()) continue;
       effects[measure.name] = std::move(effect);
-      bounds[measure.name] = epsilon_bound(measured(found, measure.name, layer).values,
-                                           measure.direction, options.delta, options.confidence);
+      bounds[measure.name] =
+          epsilon_bound(measured(m).values, measure.direction, options.delta, options.confidence);
     }
     row["effects"] = std::move(effects);
     row["epsilon_bound"] = std::move(bounds);

@@ -3,82 +3,18 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <map>
-#include <set>
 
 #include "experiments/analysis/estimate.h"
+#include "experiments/analysis/gradient_jobs.h"
+#include "experiments/analysis/gradient_shares.h"
 #include "experiments/statistics/hierarchical.h"
-#include "experiments/statistics/plateau.h"
 #include "tensor/error.h"
 
 namespace chainline::experiments {
 namespace {
 
-using Batches = std::vector<std::vector<double>>;  // [run][batch]
-
 constexpr const char* kOrder[] = {"W100",          "W50", "P-noise",     "P-const", "IMG",
                                   "IMG-published", "TXT", "other batch", "order",   "rerun"};
-
-/// The gradient jobs of one checkpoint kind, all of the same groups and sizes.
-struct Study {
-  std::string at;
-  std::vector<const Json*> jobs;
-  std::vector<std::string> groups;
-  std::vector<double> sizes;
-  Sources sources;
-
-  Study(const StudyResults& results, std::string checkpoint) : at(std::move(checkpoint)) {
-    for (const Json& job : results.gradients) {
-      if (string_member(job, "at", "gradients") != at) continue;
-      const std::int64_t run = integer_member(job, "run", "gradients");
-      const auto names = member(job, "groups", "gradients").get<std::vector<std::string>>();
-      const std::vector<double> b = numbers(member(job, "sizes", "gradients"), "gradients: sizes");
-      check<FileError>(jobs.empty() || (names == groups && b == sizes), "gradients of run ", run,
-                       ": expected the groups and sizes of the other runs");
-      groups = names;
-      sizes = b;
-      jobs.push_back(&job);
-      sources.seeds.push_back(run);
-    }
-  }
-
-  bool has(const std::string& comparison) const {
-    return std::any_of(jobs.begin(), jobs.end(), [&](const Json* job) {
-      return member(*job, "comparisons", "gradients").contains(comparison);
-    });
-  }
-
-  /// "cosine" or "norm_ratio" of single batches. A null is NaN: a group without gradient.
-  Batches batches(const std::string& comparison, const char* what, std::size_t group,
-                  std::size_t size) const {
-    Batches found;
-    for (const Json* job : jobs) {
-      const Json& all = member(*job, "comparisons", "gradients");
-      if (!all.contains(comparison)) continue;
-      const Json& by_group = member(all[comparison], what, comparison);
-      check<FileError>(by_group.is_array() && by_group.size() == groups.size(),
-                       "gradients: ", comparison, ": ", what, ": expected ", groups.size(),
-                       " groups");
-      const Json& by_size = by_group[group];
-      check<FileError>(by_size.is_array() && by_size.size() == sizes.size(),
-                       "gradients: ", comparison, ": ", what, ": expected ", sizes.size(),
-                       " sizes");
-      found.push_back(numbers(by_size[size], "gradients: " + comparison));
-    }
-    return found;
-  }
-
-  /// |g' - g|^2 / |g|^2 from the cosine and the ratio of the norms.
-  Batches changes(const std::string& comparison, std::size_t group, std::size_t size) const {
-    Batches cosine = batches(comparison, "cosine", group, size);
-    const Batches ratio = batches(comparison, "norm_ratio", group, size);
-    for (std::size_t r = 0; r < cosine.size(); ++r)
-      for (std::size_t b = 0; b < std::min(cosine[r].size(), ratio[r].size()); ++b)
-        cosine[r][b] =
-            std::max(0.0, 1 + ratio[r][b] * ratio[r][b] - 2 * ratio[r][b] * cosine[r][b]);
-    return cosine;
-  }
-};
 
 double mean_of(const Batches& batches) {
   double sum = 0;
@@ -147,21 +83,20 @@ bool same_shape(const Batches& a, const Batches& b) {
   return true;
 }
 
-std::string draw_name(const Study& study, std::size_t size) {
+std::string draw_name(const GradientJobs& study, std::size_t size) {
   return "gradients " + study.at + " " +
          std::to_string(static_cast<std::int64_t>(study.sizes[size]));
 }
 
 /// The moments of a comparison and group, the mean over runs; null without.
-Json moments_of(const Study& study, const std::string& comparison, const std::string& group) {
+Json moments_of(const GradientJobs& study, const std::string& comparison,
+                const std::string& group) {
   const char* const names[] = {"G2", "GD", "D2", "S", "Sd", "X", "n"};
   Json sums = Json::object();
   std::int64_t runs = 0;
   for (const Json* job : study.jobs) {
-    if (!job->contains("moments") || !job->at("moments").contains(comparison) ||
-        !job->at("moments").at(comparison).contains(group))
-      continue;
-    const Json& m = job->at("moments").at(comparison).at(group);
+    const Json& m = study.moments(*job, comparison, group);
+    if (!m.is_object()) continue;
     for (const char* name : names) sums[name] = sums.value(name, 0.0) + number_at(m, name);
     ++runs;
   }
@@ -173,19 +108,13 @@ Json moments_of(const Study& study, const std::string& comparison, const std::st
 
 Json predicted_of(const Json& moments, const std::vector<double>& sizes) {
   if (!moments.is_object()) return nullptr;
-  CosineMoments m;
-  m.g_square = number_at(moments, "G2");
-  m.d_square = number_at(moments, "D2");
-  m.product = number_at(moments, "GD");
-  m.g_variance = number_at(moments, "S");
-  m.d_variance = number_at(moments, "Sd");
-  m.covariance = number_at(moments, "X");
+  const CosineMoments m = cosine_moments_of(moments);
   Json list = Json::array();
   for (const double b : sizes) list.push_back(number(predicted_cosine(m, b)));
   return list;
 }
 
-Json rows_of(const Study& study, const AnalysisOptions& options) {
+Json rows_of(const GradientJobs& study, const AnalysisOptions& options) {
   Json rows = Json::array();
   for (const char* comparison : kOrder) {
     if (!study.has(comparison)) continue;
@@ -220,7 +149,7 @@ Json rows_of(const Study& study, const AnalysisOptions& options) {
   return rows;
 }
 
-void add_differences(Json& list, const Study& study, std::size_t size,
+void add_differences(Json& list, const GradientJobs& study, std::size_t size,
                      const AnalysisOptions& options) {
   const std::pair<const char*, const char*> pairs[] = {
       {"W100", "W50"},   {"W100", "P-noise"}, {"W100", "P-const"},
@@ -243,7 +172,7 @@ void add_differences(Json& list, const Study& study, std::size_t size,
 }
 
 /// The mean squared change of a pixel that a comparison's data have; NaN without.
-double pixel_energy(const Study& study, const std::string& comparison) {
+double pixel_energy(const GradientJobs& study, const std::string& comparison) {
   double sum = 0;
   for (const Json* job : study.jobs) {
     if (!job->contains("pixel_energy")) return std::nan("");
@@ -252,7 +181,7 @@ double pixel_energy(const Study& study, const std::string& comparison) {
   return sum / static_cast<double>(study.jobs.size());
 }
 
-void add_ratios(Json& list, const Study& study, const AnalysisOptions& options) {
+void add_ratios(Json& list, const GradientJobs& study, const AnalysisOptions& options) {
   for (const char* to : {"IMG", "IMG-published", "TXT", "P-noise", "P-const"}) {
     if (!study.has("W100") || !study.has(to)) continue;
     for (std::size_t s = 0; s < study.sizes.size(); ++s) {
@@ -278,47 +207,11 @@ void add_ratios(Json& list, const Study& study, const AnalysisOptions& options) 
   }
 }
 
-Json limits(double value, const Interval& interval) {
-  return {
-      {"estimate", number(value)}, {"low", number(interval.low)}, {"high", number(interval.high)}};
-}
-
-void add_plateaus(Json& list, const Study& study, const AnalysisOptions& options) {
-  for (const char* comparison : kOrder) {
-    const std::string name = comparison;
-    if (!study.has(name) || name == "other batch" || name == "order" || name == "rerun") continue;
-    std::vector<double> sizes;
-    Batches values;  // [size][batch], of all runs
-    for (std::size_t s = 0; s < study.sizes.size(); ++s) {
-      std::vector<double> squares;
-      for (const std::vector<double>& run : study.batches(name, "cosine", 0, s))
-        for (const double cosine : run)
-          if (std::isfinite(cosine) && cosine != 0) squares.push_back(squared_tangent(cosine));
-      if (squares.empty()) continue;
-      sizes.push_back(study.sizes[s]);
-      values.push_back(std::move(squares));
-    }
-    if (std::set<double>(sizes.begin(), sizes.end()).size() < 3) continue;
-    const PlateauStudy fit =
-        study_plateau(sizes, values, options.replicates,
-                      stream(options, "plateau " + study.at + " " + name), options.confidence);
-    list.push_back({{"at", study.at},
-                    {"comparison", name},
-                    {"plateau", limits(fit.fit.plateau, fit.plateau)},
-                    {"decay", limits(fit.fit.decay, fit.decay)},
-                    {"ratio", limits(fit.fit.ratio(), fit.ratio)},
-                    {"offset", number(fit.fit.offset)},
-                    {"rises", fit.fit.rises},
-                    {"residual", number(fit.fit.residual)},
-                    {"residual_without", number(fit.without_plateau.residual)}});
-  }
-}
-
 /// Whether the gradients of identical data are identical, over everything that was compared.
-Json rerun_of(const std::vector<Study>& studies) {
+Json rerun_of(const std::vector<GradientJobs>& studies) {
   double smallest = std::numeric_limits<double>::infinity(), largest = -smallest;
   std::int64_t batches = 0;
-  for (const Study& study : studies) {
+  for (const GradientJobs& study : studies) {
     if (!study.has("rerun")) continue;
     for (std::size_t g = 0; g < study.groups.size(); ++g)
       for (std::size_t s = 0; s < study.sizes.size(); ++s)
@@ -341,16 +234,16 @@ Json rerun_of(const std::vector<Study>& studies) {
 
 Json gradient_study(const StudyResults& results, std::int64_t batch,
                     const AnalysisOptions& options) {
-  std::vector<Study> studies;
+  std::vector<GradientJobs> studies;
   for (const char* at : {"base", "C0"}) {
-    Study study(results, at);
+    GradientJobs study(results, at);
     if (!study.jobs.empty()) studies.push_back(std::move(study));
   }
   if (studies.empty()) return nullptr;
-  Json rows = Json::array(), differences = Json::array(), plateaus = Json::array(),
-       ratios = Json::array();
+  Json rows = Json::array(), differences = Json::array(), shares = Json::array(),
+       plateaus = Json::array(), ratios = Json::array();
   double size = 0;
-  for (const Study& study : studies) {
+  for (const GradientJobs& study : studies) {
     std::size_t nearest = 0;
     const auto distance = [&](std::size_t s) {
       return std::abs(std::log(study.sizes[s] / static_cast<double>(batch)));
@@ -360,7 +253,8 @@ Json gradient_study(const StudyResults& results, std::int64_t batch,
     size = study.sizes.at(nearest);
     for (Json& row : rows_of(study, options)) rows.push_back(std::move(row));
     add_differences(differences, study, nearest, options);
-    add_plateaus(plateaus, study, options);
+    for (Json& row : gradient_shares(study, options)) shares.push_back(std::move(row));
+    for (Json& row : gradient_plateaus(study, options)) plateaus.push_back(std::move(row));
     add_ratios(ratios, study, options);
   }
   return {{"batch", batch},
@@ -369,6 +263,7 @@ Json gradient_study(const StudyResults& results, std::int64_t batch,
           {"sizes", studies[0].sizes},
           {"rows", std::move(rows)},
           {"differences", std::move(differences)},
+          {"shares", std::move(shares)},
           {"plateaus", std::move(plateaus)},
           {"ratios", std::move(ratios)},
           {"rerun", rerun_of(studies)}};

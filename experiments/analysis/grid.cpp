@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
+#include "experiments/analysis/energy.h"
 #include "experiments/statistics/hierarchical.h"
 #include "experiments/statistics/regression.h"
 #include "tensor/error.h"
@@ -18,8 +20,7 @@ struct Cell {
   double rate_factor = 1;
   std::vector<std::string> rules;
   std::vector<std::int64_t> seeds;
-  std::vector<std::vector<double>> d;  // [run][user], phi against the clean run
-  std::vector<std::vector<int>> in;
+  UserRuns users;                // phi against the clean run
   std::vector<double> energies;  // [run]
 
   bool has(const std::string& rule) const {
@@ -38,25 +39,24 @@ std::vector<std::string> rules_of(double factor, double batch, double reference)
   return rules;
 }
 
-/// phi of the watermarked run less that of the clean one, of users who have both.
-void add_pair(Cell& cell, const StudyRun& marked, const StudyRun& clean) {
-  const std::vector<double> a = user_values(marked, "phi", ""), b = user_values(clean, "phi", "");
-  if (a.size() != b.size()) return;
-  std::vector<double> d;
-  std::vector<int> in;
-  for (std::size_t u = 0; u < a.size(); ++u) {
-    if (!std::isfinite(a[u]) || !std::isfinite(b[u])) continue;
-    d.push_back(a[u] - b[u]);
-    in.push_back(marked.in[u]);
+/// phi of the watermarked runs less that of the clean ones of the same numbers; runs with too few
+/// users for an energy are left out.
+void add_pairs(Cell& cell, const std::vector<StudyRun>& marked,
+               const std::vector<StudyRun>& clean) {
+  const MeasuredRuns m = measured(less_reference(marked, clean, "phi", ""));
+  for (std::size_t r = 0; r < m.sources.seeds.size(); ++r) {
+    const double energy = memorization_energy(m.values.values[r], m.values.in[r]);
+    if (!std::isfinite(energy)) continue;
+    cell.seeds.push_back(m.sources.seeds[r]);
+    cell.users.values.push_back(m.values.values[r]);
+    cell.users.in.push_back(m.values.in[r]);
+    cell.users.groups.push_back(m.values.groups[r]);
+    cell.energies.push_back(energy);
   }
-  const double energy = memorization_energy(d, in);
-  if (!std::isfinite(energy)) return;
-  cell.seeds.push_back(marked.run);
-  cell.d.push_back(std::move(d));
-  cell.in.push_back(std::move(in));
-  cell.energies.push_back(energy);
 }
 
+/// Pairs at every place that has watermarked and clean runs of its own. What a clean training at
+/// another batch size or rate does to phi is no zero for this one.
 std::vector<Cell> cells_of(const Runs& runs, const RunSettings& main, std::int64_t reference) {
   std::vector<Cell> cells;
   std::set<std::tuple<std::string, std::int64_t, double>> places;
@@ -81,9 +81,7 @@ std::vector<Cell> cells_of(const Runs& runs, const RunSettings& main, std::int64
     std::tie(cell.optimizer, cell.batch, cell.rate_factor) = place;
     cell.rules =
         rules_of(cell.rate_factor, static_cast<double>(cell.batch), static_cast<double>(reference));
-    const std::vector<StudyRun> own = of("C0");
-    const std::vector<StudyRun> clean = own.empty() ? runs.main("C0", "lora", "users") : own;
-    for (const auto& [a, b] : paired(of("W100"), clean)) add_pair(cell, a, b);
+    add_pairs(cell, of("W100"), of("C0"));
     if (!cell.seeds.empty()) cells.push_back(std::move(cell));
   }
   return cells;
@@ -114,10 +112,11 @@ std::vector<std::vector<double>> energy_replicates(const std::vector<Cell>& cell
         // Users of one draw are the same in every cell that has as many.
         RandomSequence users =
             generator.sequence(static_cast<std::uint32_t>(k) + 1, static_cast<std::uint32_t>(i));
-        const std::size_t size = cell.d[run].size();
+        const std::size_t size = cell.users.values[run].size();
         weights.assign(size, 0);
         for (std::size_t u = 0; u < size; ++u) weights[users.below(size)] += 1;
-        const double energy = memorization_energy(cell.d[run], cell.in[run], weights);
+        const double energy =
+            memorization_energy(cell.users.values[run], cell.users.in[run], weights);
         if (std::isfinite(energy)) sum += energy, ++n;
       }
       replicates[c].push_back(n > 0 ? sum / static_cast<double>(n) : std::nan(""));
@@ -173,30 +172,79 @@ std::vector<double> at(const std::vector<std::vector<double>>& replicates,
   return values;
 }
 
-/// Exponents of the learning rate and the batch size: (2, -2) for SGD, (2, -1) for Adam in theory.
-Json fit_of(const std::string& optimizer, const std::vector<Cell>& cells,
-            const std::vector<std::size_t>& chosen, const std::vector<double>& energies,
-            const std::vector<std::vector<double>>& replicates, const AnalysisOptions& options) {
-  std::vector<std::vector<double>> x(2);
-  std::int64_t left_out = 0;
-  for (const std::size_t c : chosen) {
-    x[0].push_back(std::log(cells[c].rate_factor));
-    x[1].push_back(std::log(static_cast<double>(cells[c].batch)));
+/// What all figures of a grid are made from.
+struct Grid {
+  const std::vector<Cell>& cells;
+  std::vector<double> energies;  // by cell
+  const std::vector<std::vector<double>>& replicates;
+  std::vector<bool> counts;     // whether the cell's lower limit is above 0
+  std::vector<double> planned;  // batch sizes; none where the study does not say
+  std::int64_t reference;       // batch size
+  const AnalysisOptions& options;
+};
+
+/// The energy where all rules agree, and whether it is more than chance; null without the cell.
+Json reference_of(const Grid& grid, const std::vector<std::size_t>& of_optimizer) {
+  for (const std::size_t c : of_optimizer) {
+    const Cell& cell = grid.cells[c];
+    if (cell.batch != grid.reference || !near(cell.rate_factor, 1)) continue;
+    Json e =
+        estimate(grid.energies[c], percentile_interval(grid.replicates[c], grid.options.confidence),
+                 {cell.seeds, static_cast<std::int64_t>(cell.users.values[0].size())});
+    e["p"] = energy_p(cell.users, grid.options.relabellings,
+                      stream(grid.options, "grid reference " + cell.optimizer));
+    return e;
   }
-  for (const double energy : energies) left_out += !(energy > 0);
+  return nullptr;
+}
+
+/// How many cells an optimizer is to have: each planned batch size under three rules that agree at
+/// the reference, and what else was found (the study's own batch size).
+std::int64_t planned_cells(const Grid& grid, const std::vector<std::size_t>& of_optimizer) {
+  std::int64_t planned = 0;
+  for (const double b : grid.planned) planned += b == static_cast<double>(grid.reference) ? 1 : 3;
+  for (const std::size_t c : of_optimizer)
+    planned += std::find(grid.planned.begin(), grid.planned.end(),
+                         static_cast<double>(grid.cells[c].batch)) == grid.planned.end();
+  return planned;
+}
+
+/// Exponents of the learning rate and the batch size: (2, -2) for SGD, (2, -1) for Adam in theory.
+/// Of cells that count alone: the logarithm of what is noise around 0 has any value.
+Json fit_of(const std::string& optimizer, const Grid& grid,
+            const std::vector<std::size_t>& of_optimizer) {
+  std::vector<std::size_t> kept;
+  std::vector<std::vector<double>> x(2);
+  std::vector<double> energies;
+  std::int64_t runs = 0;
+  for (const std::size_t c : of_optimizer) {
+    if (!grid.counts[c]) continue;
+    const Cell& cell = grid.cells[c];
+    const auto of_cell = static_cast<std::int64_t>(cell.seeds.size());
+    runs = kept.empty() ? of_cell : std::min(runs, of_cell);
+    kept.push_back(c);
+    energies.push_back(grid.energies[c]);
+    x[0].push_back(std::log(cell.rate_factor));
+    x[1].push_back(std::log(static_cast<double>(cell.batch)));
+  }
   double r_squared = std::nan("");
   const std::vector<double> fit = slopes_of(x, energies, &r_squared);
   std::vector<double> eta, b;
-  for (std::size_t i = 0; i < replicates[chosen[0]].size(); ++i) {
-    const std::vector<double> slopes = slopes_of(x, at(replicates, chosen, i));
+  for (std::int64_t i = 0; i < grid.options.replicates && !kept.empty(); ++i) {
+    const std::vector<double> slopes =
+        slopes_of(x, at(grid.replicates, kept, static_cast<std::size_t>(i)));
     eta.push_back(slopes[1]);
     b.push_back(slopes[2]);
   }
+  const auto found = static_cast<std::int64_t>(of_optimizer.size());
   return {{"optimizer", optimizer},
-          {"cells", chosen.size()},
-          {"left_out", left_out},
-          {"eta", coefficient(fit[1], eta, 2, options.confidence)},
-          {"b", coefficient(fit[2], b, optimizer == "sgd" ? -2 : -1, options.confidence)},
+          {"cells", found},
+          {"planned", std::max(planned_cells(grid, of_optimizer), found)},
+          {"left_out", found - static_cast<std::int64_t>(kept.size())},
+          {"runs", runs},
+          {"reference", reference_of(grid, of_optimizer)},
+          {"eta", coefficient(fit[1], eta, 2, grid.options.confidence)},
+          {"b", coefficient(fit[2], b, optimizer == "sgd" ? -2 : -1, grid.options.confidence)},
           {"r_squared", number(r_squared)}};
 }
 
@@ -206,6 +254,29 @@ double theory_of(const std::string& optimizer, const std::string& rule) {
   return (optimizer == "sgd" ? -2 : -1) + along;
 }
 
+/// The slope over b along a rule, of its cells that count; null for fewer than 3.
+Json slope_of(const std::string& optimizer, const std::string& rule, const Grid& grid,
+              const std::vector<std::size_t>& of_optimizer) {
+  std::vector<std::size_t> along;
+  std::vector<std::vector<double>> x(1);
+  std::vector<double> y;
+  for (const std::size_t c : of_optimizer) {
+    if (!grid.cells[c].has(rule) || !grid.counts[c]) continue;
+    along.push_back(c);
+    x[0].push_back(std::log(static_cast<double>(grid.cells[c].batch)));
+    y.push_back(grid.energies[c]);
+  }
+  if (along.size() < 3) return nullptr;
+  std::vector<double> slopes;
+  for (std::size_t i = 0; i < grid.replicates[along[0]].size(); ++i)
+    slopes.push_back(slopes_of(x, at(grid.replicates, along, i))[1]);
+  return {{"optimizer", optimizer},
+          {"rule", rule},
+          {"cells", along.size()},
+          {"slope", coefficient(slopes_of(x, y)[1], slopes, theory_of(optimizer, rule),
+                                grid.options.confidence)}};
+}
+
 /// The slope of the energy over the rate, run by run, against the clean run.
 Json rate_trend(const Runs& runs, const AnalysisOptions& options) {
   std::map<std::int64_t, std::vector<std::pair<double, double>>> by_run;
@@ -213,11 +284,10 @@ Json rate_trend(const Runs& runs, const AnalysisOptions& options) {
   for (const std::string& condition : study_conditions()) {
     const std::optional<double> rate = rate_of(condition);
     if (!rate || *rate == 0) continue;
-    for (const auto& [a, b] : paired(runs.main(condition, "lora", "users"), clean)) {
-      Cell cell;
-      add_pair(cell, a, b);
-      if (!cell.energies.empty()) by_run[a.run].emplace_back(*rate, cell.energies[0]);
-    }
+    Cell cell;
+    add_pairs(cell, runs.main(condition, "lora", "users"), clean);
+    for (std::size_t r = 0; r < cell.seeds.size(); ++r)
+      by_run[cell.seeds[r]].emplace_back(*rate, cell.energies[r]);
   }
   std::vector<double> slopes;
   Sources sources;
@@ -239,74 +309,43 @@ Json rate_trend(const Runs& runs, const AnalysisOptions& options) {
 
 }  // namespace
 
-double memorization_energy(std::span<const double> d, std::span<const int> in,
-                           std::span<const double> weights) {
-  check<ShapeError>(d.size() == in.size() && (weights.empty() || weights.size() == d.size()),
-                    "memorization_energy: expected one membership and weight for each value");
-  const auto weight = [&](std::size_t u) { return weights.empty() ? 1 : weights[u]; };
-  double n_in = 0, n_out = 0, m = 0;
-  for (std::size_t u = 0; u < d.size(); ++u) {
-    (in[u] == 1 ? n_in : n_out) += weight(u);
-    if (in[u] != 1) m += weight(u) * d[u];
-  }
-  if (n_in < 1 || n_out < 2) return std::nan("");
-  m /= n_out;
-  double inside = 0, variance = 0;
-  for (std::size_t u = 0; u < d.size(); ++u)
-    (in[u] == 1 ? inside : variance) += weight(u) * (d[u] - m) * (d[u] - m);
-  variance /= n_out - 1;
-  return inside / n_in - variance * (1 + 1 / n_out);
-}
-
-Json batch_rate_grid(const Runs& runs, std::int64_t reference, const AnalysisOptions& options) {
+Json batch_rate_grid(const Runs& runs, const Json& study, std::int64_t reference,
+                     const AnalysisOptions& options) {
   const std::optional<RunSettings> main = runs.main_settings("lora");
   if (!main) return nullptr;
   const std::vector<Cell> cells = cells_of(runs, *main, reference);
   if (cells.empty()) return nullptr;
   const std::vector<std::vector<double>> replicates = energy_replicates(cells, options);
+  Grid grid{cells, {}, replicates, {}, {}, reference, options};
+  if (study.contains("grid_batch_sizes"))
+    grid.planned = numbers(study["grid_batch_sizes"], "study: grid_batch_sizes");
   Json rows = Json::array(), fits = Json::array(), rules = Json::array();
-  std::vector<double> energies;
   for (std::size_t c = 0; c < cells.size(); ++c) {
     const Cell& cell = cells[c];
-    energies.push_back(mean(cell.energies));
+    const Interval interval = percentile_interval(replicates[c], options.confidence);
+    grid.energies.push_back(mean(cell.energies));
+    grid.counts.push_back(interval.low > 0);
     Sources sources{cell.seeds, 0};
-    for (const auto& users : cell.d)
+    for (const auto& users : cell.users.values)
       sources.users = std::max(sources.users, static_cast<std::int64_t>(users.size()));
-    Json row =
-        estimate(energies.back(), percentile_interval(replicates[c], options.confidence), sources);
+    Json row = estimate(grid.energies.back(), interval, sources);
     row["optimizer"] = cell.optimizer;
     row["batch"] = cell.batch;
     row["rate_factor"] = cell.rate_factor;
     row["rules"] = cell.rules;
+    row["counts"] = interval.low > 0;
     row["per_run"] = cell.energies;
     rows.push_back(std::move(row));
   }
   for (const char* optimizer : {"sgd", "adamw"}) {
-    std::vector<std::size_t> chosen;
-    std::vector<double> of_optimizer;
+    std::vector<std::size_t> of_optimizer;
     for (std::size_t c = 0; c < cells.size(); ++c)
-      if (cells[c].optimizer == optimizer) chosen.push_back(c), of_optimizer.push_back(energies[c]);
-    if (chosen.size() < 3) continue;
-    fits.push_back(fit_of(optimizer, cells, chosen, of_optimizer, replicates, options));
+      if (cells[c].optimizer == optimizer) of_optimizer.push_back(c);
+    if (of_optimizer.empty()) continue;
+    fits.push_back(fit_of(optimizer, grid, of_optimizer));
     for (const char* rule : {"fixed", "linear", "square root"}) {
-      std::vector<std::size_t> along;
-      std::vector<std::vector<double>> x(1);
-      std::vector<double> y;
-      for (const std::size_t c : chosen) {
-        if (!cells[c].has(rule)) continue;
-        along.push_back(c);
-        x[0].push_back(std::log(static_cast<double>(cells[c].batch)));
-        y.push_back(energies[c]);
-      }
-      if (along.size() < 3) continue;
-      std::vector<double> slopes;
-      for (std::size_t i = 0; i < replicates[along[0]].size(); ++i)
-        slopes.push_back(slopes_of(x, at(replicates, along, i))[1]);
-      rules.push_back({{"optimizer", optimizer},
-                       {"rule", rule},
-                       {"cells", along.size()},
-                       {"slope", coefficient(slopes_of(x, y)[1], slopes, theory_of(optimizer, rule),
-                                             options.confidence)}});
+      Json slope = slope_of(optimizer, rule, grid, of_optimizer);
+      if (!slope.is_null()) rules.push_back(std::move(slope));
     }
   }
   return {{"reference_batch", reference}, {"measure", "phi"},

@@ -108,14 +108,19 @@ Json projections(const Runs& runs) {
     if (!run.json->contains("probes") || !run.json->at("probes").contains("projections")) continue;
     const Json& p = run.json->at("probes").at("projections");
     if (!p.is_object()) continue;
-    const Json silhouette = p.value("silhouette", Json::object());
-    rows.push_back({{"condition", run.condition},
-                    {"tuning", run.tuning},
-                    {"run", run.run},
-                    {"layer", p.value("layer", Json(nullptr))},
-                    {"silhouette", number(number_at(silhouette, "mean"))},
-                    {"p_value", number(number_at(silhouette, "p_value"))},
-                    {"of_users", number(number_at(silhouette, "of_users"))}});
+    const auto test = [](const Json& of) -> Json {
+      const Json silhouette = of.value("silhouette", Json::object());
+      return {{"silhouette", number(number_at(silhouette, "mean"))},
+              {"p_value", number(number_at(silhouette, "p_value"))},
+              {"of_users", number(number_at(silhouette, "of_users"))}};
+    };
+    Json row = test(p);
+    row["condition"] = run.condition;
+    row["tuning"] = run.tuning;
+    row["run"] = run.run;
+    row["layer"] = p.value("layer", Json(nullptr));
+    row["plane"] = test(p.value("tsne", Json::object()));
+    rows.push_back(std::move(row));
   }
   return rows;
 }

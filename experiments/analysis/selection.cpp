@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <tuple>
 
 #include "tensor/error.h"
@@ -13,6 +14,21 @@ namespace {
 
 int rank_of_measures(const std::string& measures) {
   return measures == "all" ? 0 : measures == "users" ? 1 : 2;
+}
+
+std::vector<std::int64_t> partners_in(const Json& json, std::size_t users,
+                                      const std::string& where) {
+  const std::vector<double> list = numbers(json, where + ": partners");
+  check<FileError>(list.size() == users, where, ": partners: expected those of ", users,
+                   " users, got ", list.size());
+  std::vector<std::int64_t> partners;
+  for (const double partner : list) {
+    check<FileError>(
+        partner == std::floor(partner) && partner >= -1 && partner < static_cast<double>(users),
+        where, ": partners: expected users' numbers or -1, got ", partner);
+    partners.push_back(static_cast<std::int64_t>(partner));
+  }
+  return partners;
 }
 
 StudyRun parsed(const Json& json, std::size_t i) {
@@ -40,7 +56,33 @@ StudyRun parsed(const Json& json, std::size_t i) {
   if (json.contains("in"))
     for (const double in : numbers(json["in"], where + ": in")) run.in.push_back(in == 1);
   check<FileError>(!run.in.empty() || !json.contains("users"), where, ": missing key \"in\"");
+  if (json.contains("partners")) run.partners = partners_in(json["partners"], run.in.size(), where);
   return run;
+}
+
+/// The other one of the user's pair; nullopt for a user that shares its pictures with nobody, or whom
+/// its partner does not name in turn.
+std::optional<std::size_t> partner_of(const StudyRun& run, std::size_t user) {
+  if (run.partners.empty() || run.partners[user] < 0) return std::nullopt;
+  const auto other = static_cast<std::size_t>(run.partners[user]);
+  if (run.partners[other] != static_cast<std::int64_t>(user) || run.in[other] == run.in[user])
+    return std::nullopt;
+  return other;
+}
+
+/// The groups of the kept users: a pair's is the place of its first, anybody else's the own one.
+std::vector<int> groups_of(const StudyRun& run, const std::vector<std::size_t>& kept) {
+  std::vector<char> there(run.in.size(), 0);
+  for (const std::size_t u : kept) there[u] = 1;
+  bool pairs = false;
+  for (std::size_t u = 0; u < run.in.size(); ++u) pairs = pairs || partner_of(run, u).has_value();
+  std::vector<int> groups;
+  for (const std::size_t u : kept) {
+    const std::optional<std::size_t> other = partner_of(run, u);
+    const std::size_t group = other && there[*other] ? std::min(u, *other) : u;
+    groups.push_back(pairs ? static_cast<int>(group) : 0);
+  }
+  return groups;
 }
 
 std::string settings_text(const RunSettings& s) {
@@ -177,31 +219,72 @@ std::vector<double> user_values(const StudyRun& run, const std::string& measure,
   return values;
 }
 
-MeasuredRuns measured(const std::vector<StudyRun>& runs,
-                      const std::function<std::vector<double>(const StudyRun&)>& values) {
+Measurement as_measured(const std::vector<StudyRun>& runs, const std::string& measure,
+                        const std::string& layer) {
+  Measurement m{runs, {}, ""};
+  for (const StudyRun& run : runs) m.values.push_back(user_values(run, measure, layer));
+  return m;
+}
+
+Measurement less_reference(const std::vector<StudyRun>& runs,
+                           const std::vector<StudyRun>& reference, const std::string& measure,
+                           const std::string& layer) {
+  Measurement m;
+  for (const auto& [run, other] : paired(runs, reference)) {
+    std::vector<double> values = user_values(run, measure, layer);
+    const std::vector<double> before = user_values(other, measure, layer);
+    if (values.empty() || before.empty()) continue;
+    check<FileError>(run.in == other.in, run.where(), " and ", other.where(),
+                     ": expected the same users IN");
+    for (std::size_t u = 0; u < values.size(); ++u) values[u] -= before[u];
+    m.runs.push_back(run);
+    m.values.push_back(std::move(values));
+    m.reference = other.condition;
+  }
+  return m;
+}
+
+Measurement measurement(const Runs& all, const std::vector<StudyRun>& runs,
+                        const std::string& measure, const std::string& layer) {
+  const bool from_base = measure == "loss" || measure == "phi" || measure == "prompt";
+  if (from_base && !runs.empty() && runs.front().condition != "B") {
+    // The base is the same for every way of tuning it.
+    const std::vector<StudyRun> before =
+        all.where([](const StudyRun& run) { return run.condition == "B"; }, "users");
+    Measurement m = less_reference(runs, before, measure, layer);
+    if (!m.runs.empty()) return m;
+  }
+  return as_measured(runs, measure, layer);
+}
+
+MeasuredRuns measured(const Measurement& measurement) {
   MeasuredRuns found;
-  for (const StudyRun& run : runs) {
-    const std::vector<double> all = values(run);
-    std::vector<double> kept;
+  for (std::size_t r = 0; r < measurement.runs.size(); ++r) {
+    const StudyRun& run = measurement.runs[r];
+    const std::vector<double>& all = measurement.values[r];
+    std::vector<std::size_t> kept;
+    std::vector<double> values;
     std::vector<int> in;
     for (std::size_t u = 0; u < all.size(); ++u) {
       if (!std::isfinite(all[u])) continue;
-      kept.push_back(all[u]);
+      kept.push_back(u);
+      values.push_back(all[u]);
       in.push_back(run.in[u]);
     }
     const auto inside = std::count(in.begin(), in.end(), 1);
     if (inside == 0 || inside == static_cast<std::ptrdiff_t>(in.size())) continue;
     found.sources.seeds.push_back(run.run);
     found.sources.users = std::max(found.sources.users, static_cast<std::int64_t>(kept.size()));
-    found.values.values.push_back(std::move(kept));
+    found.values.values.push_back(std::move(values));
     found.values.in.push_back(std::move(in));
+    found.values.groups.push_back(groups_of(run, kept));
   }
   return found;
 }
 
 MeasuredRuns measured(const std::vector<StudyRun>& runs, const std::string& measure,
                       const std::string& layer) {
-  return measured(runs, [&](const StudyRun& run) { return user_values(run, measure, layer); });
+  return measured(as_measured(runs, measure, layer));
 }
 
 std::vector<std::pair<StudyRun, StudyRun>> paired(const std::vector<StudyRun>& a,

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,7 +33,10 @@ struct StudyRun {
   std::int64_t run = 0;
   RunSettings settings;
   double private_noise = 0;
-  std::vector<int> in;         ///< by user; may be empty for runs of utility alone
+  std::vector<int> in;  ///< by user; may be empty for runs of utility alone
+  /// By user, whom it shares the pictures with that it was measured on; -1 for nobody. Empty where
+  /// the result doesn't say.
+  std::vector<std::int64_t> partners;
   const Json* json = nullptr;  ///< into StudyResults::runs
 
   /// "run 3 of W100", for errors.
@@ -87,19 +89,45 @@ const std::vector<UserMeasure>& user_measures();
 std::vector<double> user_values(const StudyRun& run, const std::string& measure,
                                 const std::string& layer);
 
-/// Runs of which a measure is there, the users without a value left out.
+/// A measure of some runs.
+struct Measurement {
+  std::vector<StudyRun> runs;
+  /// [run][user], NaN where there is none; a run without the measure has no users.
+  std::vector<std::vector<double>> values;
+  std::string reference;  ///< the condition whose values are subtracted, "" for none
+};
+
+/// As the runs have it.
+Measurement as_measured(const std::vector<StudyRun>& runs, const std::string& measure,
+                        const std::string& layer);
+
+/// Less what the run of `reference` with the same number says of the same user on the same pictures,
+/// which takes out how users and pictures differ. Runs without such a partner are left out.
+///
+/// **Errors** FileError for two runs of a number with other users IN.
+Measurement less_reference(const std::vector<StudyRun>& runs,
+                           const std::vector<StudyRun>& reference, const std::string& measure,
+                           const std::string& layer);
+
+/// As effects and attacks take it: loss, phi and prompt, which say more of a user's pictures than of
+/// the training, less those of B, the same base before any fine-tuning, where a run has its B (the
+/// others are then left out); everything else, B itself, and runs of which none has a B, as it is.
+Measurement measurement(const Runs& all, const std::vector<StudyRun>& runs,
+                        const std::string& measure, const std::string& layer);
+
+/// Runs of which a measure is there, the users without a value left out. Two users who share their
+/// pictures are a group (UserRuns::groups), within which IN could have been dealt otherwise; a user
+/// whose partner is left out stays what it was. Where nothing is known of partners, all users of the
+/// run are one group.
 struct MeasuredRuns {
   UserRuns values;
   Sources sources;
 };
 
 /// Runs whose IN or OUT users all lack the measure are left out.
+MeasuredRuns measured(const Measurement& measurement);
 MeasuredRuns measured(const std::vector<StudyRun>& runs, const std::string& measure,
                       const std::string& layer);
-
-/// The same of a function of each run: its values by user, NaN where there is none.
-MeasuredRuns measured(const std::vector<StudyRun>& runs,
-                      const std::function<std::vector<double>(const StudyRun&)>& values);
 
 /// Pairs of runs with the same number.
 std::vector<std::pair<StudyRun, StudyRun>> paired(const std::vector<StudyRun>& a,

@@ -210,6 +210,9 @@ Json contrast_row(const ProbeRuns& probes, std::size_t place, const std::string&
                           "contrast " + condition + " " + of);
   row["condition"] = condition;
   row["of"] = of;
+  // Layers of a decoder may all see users, so that relabelled ones are no null of their difference.
+  row["p_from"] = of == "other decoder layers" ? "p_t" : "p_control";
+  row["p"] = row[row["p_from"].get<std::string>()];
   return row;
 }
 
@@ -315,9 +318,8 @@ Json separation(const Runs& runs, const PrimaryLayer& primary, const AnalysisOpt
         }
       }
       const std::vector<std::pair<std::string, std::string>> pairs = {
-          {"W100", "B"},      {"W100", "C0"},      {"W100", "W50"},
-          {"W100", "U3"},     {"W100", "SW"},      {"W100", "P-const"},
-          {"W100", "P-uniq"}, {"W100", "P-noise"}, {"T", "C0"}};
+          {"W100", "B"},       {"W100", "C0"},     {"W100", "W50"},     {"W100", "U3"},
+          {"W100", "P-const"}, {"W100", "P-uniq"}, {"W100", "P-noise"}, {"T", "C0"}};
       for (const auto& [a, b] : pairs) {
         const ProbeRuns x = of(a), y = of(b);
         if (!x.place(primary.layer) || !y.place(primary.layer)) continue;

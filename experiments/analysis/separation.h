@@ -38,6 +38,12 @@ ProbeRuns probe_runs(const std::vector<StudyRun>& runs, const std::string& quest
 Json separation(const Runs& runs, const PrimaryLayer& primary, const AnalysisOptions& options);
 Json relabelled(const Runs& runs, const PrimaryLayer& primary, const AnalysisOptions& options);
 
+/// "transfer" of analyse(): probes of one condition that read the states of another.
+Json transfer(const Runs& runs, const AnalysisOptions& options);
+
+/// "silhouettes" of analyse(): whether seen and unseen users form clusters.
+Json silhouettes(const Runs& runs, const AnalysisOptions& options);
+
 /// "probes" and "projections" of analyse().
 Json other_probes(const Runs& runs, const AnalysisOptions& options);
 Json projections(const Runs& runs);

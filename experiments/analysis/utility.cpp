@@ -1,21 +1,28 @@
 #include "experiments/analysis/utility.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
 
+#include "experiments/statistics/distributions.h"
 #include "experiments/statistics/equivalence.h"
+#include "experiments/study/world.h"
 
 namespace chainline::experiments {
 namespace {
 
+/// The score of a mix on the kinds of its own questions.
+constexpr const char* kOwn = "own";
+
 struct Score {
-  std::string name, part, key;  // part "" for members of utility itself
+  std::string name, part, key;  // part "" for members of utility itself; key "" for kOwn
   bool accuracy = true;
 };
 
 const std::vector<Score>& scores() {
-  static const std::vector<Score> all = {{"accuracy", "", "accuracy"},
+  static const std::vector<Score> all = {{kOwn, "", ""},
+                                         {"accuracy", "", "accuracy"},
                                          {"choice", "choice", "accuracy"},
                                          {"perception", "perception", "accuracy"},
                                          {"cognition", "cognition", "accuracy"},
@@ -25,7 +32,28 @@ const std::vector<Score>& scores() {
   return all;
 }
 
+/// The share of right answers among all questions of the mix's kinds; NaN where there is none of
+/// them.
+double own_accuracy(const StudyRun& run) {
+  const Json& utility = run.json->at("utility");
+  // The base was tuned on no mix, which is to say on all.
+  const std::vector<std::string> kinds =
+      run.condition == "B" ? std::vector<std::string>() : kinds_of_mix(run.settings.mix);
+  if (kinds.empty()) return number_at(utility, "accuracy");
+  if (!utility.contains("kinds")) return std::nan("");
+  double right = 0, questions = 0;
+  for (const std::string& kind : kinds) {
+    if (!utility["kinds"].contains(kind)) continue;
+    const Json& of = utility["kinds"][kind];
+    const double n = number_at(of, "questions");
+    right += n * number_at(of, "accuracy");
+    questions += n;
+  }
+  return questions > 0 ? right / questions : std::nan("");
+}
+
 double score_of(const StudyRun& run, const Score& score) {
+  if (score.name == kOwn) return own_accuracy(run);
   const Json& utility = run.json->at("utility");
   if (score.part.empty()) return number_at(utility, score.key);
   return utility.contains(score.part) ? number_at(utility[score.part], score.key) : std::nan("");
@@ -58,16 +86,23 @@ Json difference_of(const std::map<std::int64_t, double>& values,
     if (clean.contains(run)) differences[run] = value - clean.at(run);
   if (differences.empty()) return nullptr;
   Json e = estimate_of(differences, options.confidence);
-  e["p_low"] = e["p_high"] = e["low_90"] = e["high_90"] = e["within"] = nullptr;
-  if (differences.size() < 2 || !accuracy) return e;
   std::vector<double> list;
   for (const auto& [run, d] : differences) list.push_back(d);
+  e["per_run"] = list;
+  e["p_low"] = e["p_high"] = e["low_90"] = e["high_90"] = e["within"] = nullptr;
+  e["deviation"] = e["deviation_needed"] = nullptr;
+  if (differences.size() < 2 || !accuracy) return e;
   const Equivalence tost = equivalence_t(list, options.utility_margin);
   e["p_low"] = tost.p_low;
   e["p_high"] = tost.p_high;
   e["low_90"] = tost.interval.low;
   e["high_90"] = tost.interval.high;
   e["within"] = tost.within;
+  // The test shows equivalence where t sd / sqrt(n) < margin - |mean|: with as many runs, and no
+  // difference at all, their differences may spread by no more than this.
+  const auto n = static_cast<double>(list.size());
+  e["deviation"] = standard_deviation(list);
+  e["deviation_needed"] = options.utility_margin * std::sqrt(n) / student_t_quantile(0.95, n - 1);
   return e;
 }
 
@@ -83,9 +118,30 @@ double slope(const std::vector<std::pair<double, double>>& points) {
   return xy / xx;
 }
 
+/// Which mixes and rates the study plans, of which no figure may be absent in silence; null where it
+/// does not say. Mixes beside the general one have no rates but these (runs_of() in
+/// study/study_plan.cpp).
+Json planned_rates(const Json& study) {
+  if (!study.contains("mixes")) return nullptr;
+  std::vector<std::string> general;
+  for (const char* list : {"primary", "others"})
+    if (study.contains(list))
+      for (const std::string& code : study[list].get<std::vector<std::string>>())
+        if (rate_of(code).value_or(0) > 0) general.push_back(code);
+  Json planned = Json::array();
+  for (const std::string& mix : study["mixes"].get<std::vector<std::string>>())
+    for (const std::string& code : study_conditions()) {
+      const bool here = mix == "general"
+                            ? std::find(general.begin(), general.end(), code) != general.end()
+                            : code == "W50" || code == "W100";
+      if (here) planned.push_back({{"mix", mix}, {"condition", code}, {"rate", *rate_of(code)}});
+    }
+  return planned;
+}
+
 }  // namespace
 
-Json utility(const Runs& runs, const AnalysisOptions& options) {
+Json utility(const Runs& runs, const Json& study, const AnalysisOptions& options) {
   Json rows = Json::array(), trends = Json::array();
   double chance = std::nan("");
   for (const std::string& tuning : runs.tunings()) {
@@ -153,6 +209,8 @@ Json utility(const Runs& runs, const AnalysisOptions& options) {
         std::vector<double> drops;
         for (const double s : slopes) drops.push_back(-s);
         trend["p_drop"] = student_p(drops);
+        trend["p_low"] = nullptr;
+        if (slopes.size() > 1) trend["p_low"] = equivalence_t(slopes, options.utility_margin).p_low;
         trend["mix"] = mix;
         trend["score"] = score.name;
         trends.push_back(std::move(trend));
@@ -165,8 +223,73 @@ Json utility(const Runs& runs, const AnalysisOptions& options) {
       if (trend["score"] == score.name) family.push_back(&trend);
     add_holm(family, "p_drop");
   }
-  return {
-      {"rows", std::move(rows)}, {"trends", std::move(trends)}, {"choice_chance", number(chance)}};
+  return {{"rows", std::move(rows)},
+          {"trends", std::move(trends)},
+          {"planned", planned_rates(study)},
+          {"choice_chance", number(chance)}};
+}
+
+Json rate_sweep(const Runs& runs) {
+  Json rows = Json::array();
+  for (const std::string& tuning : runs.tunings()) {
+    const std::optional<RunSettings> main = runs.main_settings(tuning);
+    if (!main) continue;
+    std::map<double, const StudyRun*> by_factor;  // the first run of each
+    for (const StudyRun& run : runs.all()) {
+      RunSettings settings = run.settings;
+      settings.rate_factor = main->rate_factor;
+      if (run.condition == "C0" && run.tuning == tuning && run.private_noise == 0 &&
+          settings == *main && run.json->contains("utility"))
+        by_factor.emplace(run.settings.rate_factor, &run);
+    }
+    if (by_factor.size() < 2) continue;
+    for (const auto& [factor, run] : by_factor) {
+      const Json& train = member(*run->json, "train", run->where());
+      rows.push_back({{"tuning", tuning},
+                      {"run", run->run},
+                      {"rate_factor", factor},
+                      {"learning_rate", member(train, "learning_rate", run->where())},
+                      {"accuracy", member(run->json->at("utility"), "accuracy", run->where())}});
+    }
+  }
+  return rows;
+}
+
+Json private_utility(const Runs& runs, const AnalysisOptions& options) {
+  std::map<std::pair<std::string, std::string>, std::set<double>> places;
+  for (const StudyRun& run : runs.all())
+    if (run.private_noise > 0) places[{run.condition, run.tuning}].insert(run.private_noise);
+  Json rows = Json::array();
+  for (const auto& [place, noises] : places) {
+    const auto& [condition, tuning] = place;
+    const auto of = [&, &code = condition, &way = tuning](double noise) {
+      return runs.where(
+          [&](const StudyRun& run) {
+            return run.condition == code && run.tuning == way && run.private_noise == noise;
+          },
+          "utility");
+    };
+    const double control = *noises.begin() <= kControlNoise ? *noises.begin() : std::nan("");
+    for (const Score& score : scores()) {
+      if (score.name == kOwn) continue;  // these runs are of the general mix
+      const std::map<std::int64_t, double> without =
+          control > 0 ? values_of(of(control), score) : std::map<std::int64_t, double>();
+      for (const double noise : noises) {
+        const std::map<std::int64_t, double> values = values_of(of(noise), score);
+        if (values.empty()) continue;
+        Json row = estimate_of(values, options.confidence);
+        row["condition"] = condition;
+        row["tuning"] = tuning;
+        row["noise"] = noise;
+        row["score"] = score.name;
+        row["difference"] = noise == control
+                                ? Json(nullptr)
+                                : difference_of(values, without, score.accuracy, options);
+        rows.push_back(std::move(row));
+      }
+    }
+  }
+  return rows;
 }
 
 }  // namespace chainline::experiments

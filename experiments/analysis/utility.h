@@ -4,7 +4,20 @@
 
 namespace chainline::experiments {
 
-/// "utility" of analyse(): what answering questions lost by training with watermarks.
-Json utility(const Runs& runs, const AnalysisOptions& options);
+/// Noise at or below this is none: such a run is the control of those with noise, clipped alike and
+/// over the same steps, and proves no privacy.
+inline constexpr double kControlNoise = 0.01;
+
+/// "utility" of analyse(): what answering questions lost by training with watermarks. A mix is scored
+/// on the kinds of its own questions ("own"), and on all beside it: what a model that was tuned on
+/// counting makes of colours says little of what watermarks cost. `study` is StudyResults::study,
+/// whose plan says which mixes and rates there should be.
+Json utility(const Runs& runs, const Json& study, const AnalysisOptions& options);
+
+/// "sweep" of analyse(): clean runs at other learning rates, by which the study's were chosen.
+Json rate_sweep(const Runs& runs);
+
+/// "private_utility" of analyse(): the same scores after training with noise for privacy.
+Json private_utility(const Runs& runs, const AnalysisOptions& options);
 
 }  // namespace chainline::experiments

@@ -26,12 +26,14 @@ Judgement judge_generality(const Json& analysis);  // K8
 Judgement judge_clusters(const Json& analysis);    // K9
 Judgement judge_mechanism(const Json& analysis);   // K10
 
-/// "" if a base reads at least kLegible of the characters of an unseen card, at the normal size or
-/// the large one; else the sentence that says how many it reads.
+/// "" if every base reads at least kLegible of the characters of an unseen card at the normal size,
+/// which is what runs are measured with; else the sentence that says how many it reads, and how many
+/// of larger and smaller cards.
 std::string illegible(const Json& analysis);
 
-/// Whether any layer's username probe tells the IN users of the positive control T, by the maximum
-/// over layers.
-bool sees_positive_control(const Json& analysis);
+/// Whether any layer's probe of the question tells the IN users of the positive control T, tuned
+/// so, by the maximum over layers.
+bool sees_positive_control(const Json& analysis, const std::string& question = "username",
+                           const std::string& tuning = "lora");
 
 }  // namespace chainline::experiments

@@ -112,7 +112,16 @@ void decide(Json& claim, const Judgement& j, const Json& analysis) {
     verdict = kNotDecidable;
     reason = j.blocked;
   }
+  // While runs are missing, a verdict is what it would be if the study ended here.
+  const Json* complete = find_path(analysis, {"coverage", "complete"});
+  const bool provisional = complete != nullptr && complete->is_boolean() && !complete->get<bool>();
+  if (provisional) {
+    const Json* sentence = find_path(analysis, {"coverage", "sentence"});
+    const std::string how = sentence == nullptr ? "half done" : sentence->get<std::string>();
+    reason = fmt::format("provisional ({}): {}", how, reason);
+  }
   claim["verdict"] = verdict;
+  claim["provisional"] = provisional;
   claim["reason"] = reason;
   const Trial& first = j.trials.front();
   claim["effect"] = {

@@ -24,14 +24,17 @@ Json judge_gates(const Json& analysis);
 ///
 ///     [{"id", "statement", "rests_on": [gate ids], "command",
 ///       "withheld": why}]                                      where a gate that it rests on fails or is missing
-///     [{"id", "statement", "rests_on", "command", "verdict", "reason": sentence,
+///     [{"id", "statement", "rests_on", "command", "verdict", "provisional": whether runs that were
+///       planned are missing, which the reason then says, too, "reason": sentence,
 ///       "effect": {"what", "mean", "low", "high", "p", "runs", "users"},
 ///       "threshold": sentence,
-///       "tests": [{"what", "answer": "yes" | "no" | "open", "mean", "low", "high", "p",
-///                  "p_corrected", "threshold"}]}]              else
+///       "tests": [{"what", "answer": "yes" | "no" | "open", "mean", "low", "high", "wide": {"low",
+///                  "high", "confidence"}, "p", "p_corrected", "runs", "users", "threshold",
+///                  "note"}]}]                                  else
 ///
 /// A claim is supported if all its tests say yes, not supported if one says no, and else not
-/// decidable. `command` is what makes the results, shown with every claim.
+/// decidable. Of m tests over runs, each says no by the limits "wide", at the level / m, so that a
+/// true claim is called not supported with at most the level's probability. `command` is what makes the results, shown with every claim.
 ///
 /// **Errors** as judge_gates.
 Json judge_claims(const Json& analysis, const Json& gates, const std::string& command);

@@ -29,26 +29,39 @@ Json missing(const char* id, const char* statement, const char* needed, std::str
 
 const char* status(bool passed) { return passed ? "passed" : "failed"; }
 
+/// The rows of a table of the analysis, by reference: rows found in it are kept.
+const Json& table_at(const Json& analysis, const char* table) {
+  static const Json none = Json::array();
+  const Json* rows = find_path(analysis, {table});
+  return rows == nullptr ? none : *rows;
+}
+
+std::string measured_sentence(const Json& row, const char* unit) {
+  return fmt::format("{:+.3g} {} ({:+.3g} to {:+.3g})", number_at(row, "mean"), unit,
+                     number_at(row, "low"), number_at(row, "high"));
+}
+
 /// The two positive controls, corrected for being two. One that is missing leaves the other its
 /// correction, so that the verdict cannot change when it comes.
 void add_power_gates(Json& gates, const Json& analysis) {
   struct Control {
-    const char *id, *statement, *measure, *needed, *unit;
+    const char *id, *statement, *table, *measure, *needed, *unit;
   };
-  const Control controls[] = {{"T", "the positive control T is detected by exposure", "exposure",
-                               "runs of T with measures of users", "bits"},
-                              {"L-0.4", "the positive control L-0.4 is detected by preference",
-                               "preference", "runs of L-0.4 with measures of users", "log odds"}};
-  // By reference: the rows found in it are kept.
-  static const Json none = Json::array();
-  const auto found = analysis.find("effects");
-  const Json& effects = found != analysis.end() && found->is_array() ? *found : none;
+  const Control controls[] = {
+      {"T", "the positive control T is detected by exposure", "effects", "exposure",
+       "runs of T with measures of users", "bits"},
+      // L-0 shows the same users and sides on the same pictures, and no link: what is left is the
+      // link, not how the base likes to answer about those pictures.
+      {"L-0.4", "the positive control L-0.4 is detected by preference, less that of L-0", "linked",
+       "preference", "runs of L-0.4 and of L-0 with the same number and measures of users",
+       "log odds"}};
   std::vector<const Json*> rows;
   std::vector<double> p;
   for (const Control& c : controls) {
-    rows.push_back(
-        find_row(effects, {{"condition", c.id}, {"tuning", "lora"}, {"measure", c.measure}}));
-    p.push_back(rows.back() == nullptr ? 1 : number_at(*rows.back(), "p"));
+    rows.push_back(find_row(table_at(analysis, c.table),
+                            {{"condition", c.id}, {"tuning", "lora"}, {"measure", c.measure}}));
+    const double found = rows.back() == nullptr ? 1 : number_at(*rows.back(), "p");
+    p.push_back(std::isfinite(found) ? found : 1);
   }
   const std::vector<double> corrected = holm(p);
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -60,14 +73,16 @@ void add_power_gates(Json& gates, const Json& analysis) {
       continue;
     }
     const Json& row = *rows[i];
-    gates.push_back(gate(
-        c.id, c.statement, status(corrected[i] < kLevel),
-        fmt::format("IN - OUT {:+.3g} {} ({:+.3g} to {:+.3g}), corrected p {:.2g}, {} runs of {} "
-                    "users",
-                    number_at(row, "mean"), c.unit, number_at(row, "low"), number_at(row, "high"),
-                    corrected[i], row.at("runs").get<std::int64_t>(),
-                    row.at("users").get<std::int64_t>()),
-        corrected[i], threshold));
+    std::string evidence = fmt::format(
+        "IN - OUT {}, corrected p {:.2g}, {} runs of {} users", measured_sentence(row, c.unit),
+        corrected[i], row.at("runs").get<std::int64_t>(), row.at("users").get<std::int64_t>());
+    const Json* plain = find_row(table_at(analysis, "effects"),
+                                 {{"condition", c.id}, {"tuning", "lora"}, {"measure", c.measure}});
+    if (std::string(c.table) != "effects" && plain != nullptr)
+      evidence += fmt::format("; {} alone {}, p {:.2g}", c.id, measured_sentence(*plain, c.unit),
+                              number_at(*plain, "p"));
+    gates.push_back(gate(c.id, c.statement, status(corrected[i] < kLevel), std::move(evidence),
+                         corrected[i], threshold));
   }
 }
 

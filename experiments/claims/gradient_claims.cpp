@@ -1,7 +1,10 @@
 #include <fmt/core.h>
 
+#include <limits>
+
 #include "experiments/analysis/estimate.h"
 #include "experiments/claims/claim.h"
+#include "experiments/claims/few_runs.h"
 #include "experiments/claims/thresholds.h"
 
 namespace chainline::experiments {
@@ -87,6 +90,7 @@ Judgement judge_gradients(const Json& analysis) {
     if (trial.high < kPlaceboRatio) trial.answer = Answer::no;
     j.trials.push_back(std::move(trial));
   }
+  leave_open_of_few_runs(j.trials);
   return j;
 }
 
@@ -107,46 +111,52 @@ Judgement judge_magnitude(const Json& analysis) {
     trial.runs = row->at("runs");
     j.trials.push_back(std::move(trial));
   }
+  leave_open_of_few_runs(j.trials);
   return j;
 }
 
 Judgement judge_mini_batch(const Json& analysis) {
   Judgement j;
   const std::string at = checkpoint(analysis);
-  const std::string what = "share of 1/cos^2 - 1 at b = 1 that stays at any b";
-  const Json* plateau =
-      find_row(part_of(analysis, "plateaus"), {{"at", at}, {"comparison", "W100"}});
-  if (plateau == nullptr) {
-    j.trials.push_back(missing_trial(what, "a gradient study of W100 at three batch sizes"));
+  const std::string what = "share of 1/cos^2 - 1 at b = 1 that stays at any b, by moments";
+  const Json* row = find_row(part_of(analysis, "shares"), {{"at", at}, {"comparison", "W100"}});
+  if (row == nullptr) {
+    j.trials.push_back(missing_trial(what, "a gradient study of W100 with moments"));
     return j;
   }
-  const Json& ratio = plateau->at("ratio");
-  j.trials.push_back(below_trial(what, number_at(ratio, "estimate"), number_at(ratio, "low"),
-                                 number_at(ratio, "high"), kPlateauShare));
-  if (plateau->value("rises", false)) j.trials.back().note = "1/cos^2 - 1 grows with b";
-  const Json* row = find_row(part_of(analysis, "rows"),
-                             {{"at", at}, {"comparison", "W100"}, {"group", "all parameters"}});
-  if (row == nullptr || row->at("cosine").size() < 2) {
-    j.trials.push_back(missing_trial("cosine of small against large batches",
-                                     "a gradient study of W100 at two batch sizes"));
-    return j;
-  }
-  const Json &small = row->at("cosine").front(), &large = row->at("cosine").back();
-  // Of the one full batch there is one cosine and no interval: it stands for itself.
-  const auto limit = [](const Json& e, const char* key) {
-    const double value = number_at(e, key);
-    return value == value ? value : number_at(e, "mean");
+  const auto below = [&](const std::string& name, const Json& e, double limit) {
+    Trial trial =
+        below_trial(name, number_at(e, "mean"), number_at(e, "low"), number_at(e, "high"), limit);
+    trial.from = -std::numeric_limits<double>::infinity();
+    trial.to = limit;
+    trial.per_run = numbers(e.at("per_run"), name);
+    trial.runs = e.at("runs");
+    return trial;
   };
-  Trial trial;
-  trial.what = "cosine at the smallest b less that at the largest";
-  trial.mean = number_at(small, "mean") - number_at(large, "mean");
-  trial.low = limit(small, "low") - limit(large, "high");
-  trial.high = limit(small, "high") - limit(large, "low");
-  trial.threshold = "below 0";
-  trial.runs = small.at("runs");
-  if (trial.high < 0) trial.answer = Answer::yes;
-  if (trial.low > 0) trial.answer = Answer::no;
-  j.trials.push_back(std::move(trial));
+  j.trials = {below(what, row->at("share"), kPlateauShare),
+              below(fmt::format("cosine at b = {:g} less that at b = {:g}, by moments",
+                                number_at(*row, "smallest"), number_at(*row, "largest")),
+                    row->at("fall"), 0)};
+  correct_trials(j.trials);
+  leave_open_of_few_runs(j.trials);
+  for (Trial& trial : j.trials) {
+    const std::int64_t without = row->at("runs").get<std::int64_t>() - trial.runs;
+    // Where the mean gradient is lost in noise there is nothing to be turned from.
+    if (without > 0)
+      add_note(trial, fmt::format("{} run{} without a mean gradient that stands out", without,
+                                  without == 1 ? "" : "s"));
+  }
+  Trial& share = j.trials.front();
+  if (const auto n = row->at("without_change").get<std::int64_t>(); n > 0)
+    add_note(share, fmt::format("in {} of {} runs no mean change stands out, which is a share of 0",
+                                n, share.runs));
+  const Json* fit = find_row(part_of(analysis, "plateaus"), {{"at", at}, {"comparison", "W100"}});
+  if (fit != nullptr) {
+    const Json& ratio = fit->at("ratio");
+    add_note(share, fmt::format("a fit to mean cosines has {:.3g} ({:.3g} to {:.3g})",
+                                number_at(ratio, "estimate"), number_at(ratio, "low"),
+                                number_at(ratio, "high")));
+  }
   return j;
 }
 

@@ -32,7 +32,29 @@ Json less(const Json& t, double shift) {
   Json moved = t;
   for (const char* key : {"mean", "low", "high", "t_low", "t_high"})
     if (moved[key].is_number()) moved[key] = moved[key].get<double>() - shift;
+  for (Json& value : moved["per_run"])
+    if (value.is_number()) value = value.get<double>() - shift;
   return moved;
+}
+
+/// A copy of T of `from` less the value.
+Json reversed(const Json& t, double from) {
+  Json turned = t;
+  for (const auto& [key, other] :
+       {std::pair("mean", "mean"), std::pair("low", "high"), std::pair("high", "low"),
+        std::pair("t_low", "t_high"), std::pair("t_high", "t_low")})
+    turned[key] = number(from - number_at(t, other));
+  for (Json& value : turned["per_run"])
+    if (value.is_number()) value = from - value.get<double>();
+  return turned;
+}
+
+/// The AUC of W100's probe on the states of another condition, at the primary layer.
+const Json* transfer_row(const Json& analysis, const std::string& condition) {
+  return find_row(list_at(analysis, {"transfer"}), {{"condition", condition},
+                                                    {"question", "username"},
+                                                    {"tuning", "lora"},
+                                                    {"layer", primary_layer_of(analysis)}});
 }
 
 Trial difference(const Json& analysis, const std::string& question, const std::string& b,
@@ -59,20 +81,16 @@ Trial separation_trial(const Json& analysis, const std::string& question) {
                      number_at(*row, "p"));
 }
 
-/// SW, where IN and OUT have changed places, below chance.
+/// SW, where IN and OUT have changed places, below chance: read by W100's probe, since one fitted to
+/// SW's own states would learn anew which class is the seen one and lie above chance again.
 Trial swap_trial(const Json& analysis) {
-  const std::string what = "AUC of SW below 50 %, by";
-  const Json* condition = condition_row(analysis, "username", "SW");
-  const Json* row = condition == nullptr ? nullptr
-                                         : find_row(condition->at("layers"),
-                                                    {{"layer", primary_layer_of(analysis)}});
-  if (row == nullptr) return missing_trial(what, "probed runs of SW");
-  Json below = less(row->at("auc"), 0.5);
-  for (const char* key : {"mean", "low", "high", "t_low", "t_high"})
-    if (below[key].is_number()) below[key] = -below[key].get<double>();
-  std::swap(below["low"], below["high"]);
-  std::swap(below["t_low"], below["t_high"]);
-  return above_trial(what, below, kAucEffect, number_at(*row, "p_less"));
+  std::string what = "AUC of W100's probe on SW below 50 %";
+  if (const Json* reference = transfer_row(analysis, "U3"))
+    what += fmt::format(" (on U3 {:.1f} %)", 100 * number_at(*reference, "mean"));
+  what += ", by";
+  const Json* row = transfer_row(analysis, "SW");
+  if (row == nullptr) return missing_trial(what, "probed runs of SW, read by W100's probe");
+  return above_trial(what, reversed(*row, 0.5), kAucEffect, number_at(*row, "p_less"));
 }
 
 /// The probe's AUC less the mean of relabelled users.
@@ -96,7 +114,46 @@ Trial contrast_trial(const Json& analysis, const std::string& of, double minimum
   const Json* row = find_row(list_at(analysis, {"separation", "username", "contrasts"}),
                              {{"condition", "W100"}, {"of", of}});
   if (row == nullptr) return missing_trial(what, "probed runs of W100 with " + of);
-  return above_trial(what, *row, minimum, number_at(*row, "p_control"));
+  return above_trial(what, *row, minimum, number_at(*row, "p"));
+}
+
+/// A 90 % interval of Student within the margins, which is a test of 5 % on either side.
+Trial equivalence_trial(const std::string& what, const Json& row, double from, double to) {
+  Trial trial = between_trial(what, number_at(row, "mean"), number_at(row, "low_90"),
+                              number_at(row, "high_90"), from, to);
+  trial.per_run = numbers(row.at("per_run"), what);
+  trial.runs = row.at("runs");
+  trial.users = row.at("users");
+  return trial;
+}
+
+/// Where clusters are looked for: where the probe looks, and in the picture that is claimed.
+std::vector<std::string> cluster_places(const Json& analysis) {
+  return {primary_layer_of(analysis), "t-SNE plane"};
+}
+
+const Json* silhouette_row(const Json& analysis, const std::string& condition,
+                           const std::string& place) {
+  return find_row(list_at(analysis, {"silhouettes"}),
+                  {{"condition", condition}, {"tuning", "lora"}, {"place", place}});
+}
+
+Trial silhouette_trial(const std::string& what, const Json* row, const std::string& needed,
+                       double minimum, const char* p) {
+  if (row == nullptr) return missing_trial(what, needed);
+  Trial trial = above_trial(what, *row, minimum, number_at(*row, p));
+  trial.scale = 1;
+  trial.threshold = fmt::format("at least {:g}, corrected p below {:g}", minimum, kLevel);
+  return trial;
+}
+
+/// Why nothing follows from the clusters at a place; "" if something does.
+std::string no_clusters_of_control(const Json& analysis, const std::string& place) {
+  const Json* control = silhouette_row(analysis, "T", place);
+  if (control == nullptr) return "the positive control T has no silhouette there yet";
+  const double mean = number_at(*control, "mean");
+  if (mean >= kSilhouette) return "";
+  return fmt::format("the positive control T reaches {:.3f} there", mean);
 }
 
 }  // namespace
@@ -104,21 +161,33 @@ Trial contrast_trial(const Json& analysis, const std::string& of, double minimum
 std::string illegible(const Json& analysis) {
   const Json& bases = list_at(analysis, {"legibility"});
   if (bases.empty()) return "how well the base reads unseen cards is not known yet";
-  double worst = 1;
-  for (const Json& base : bases) {
-    double best = 0;
-    for (const char* size : {"normal", "large"})
-      if (base.contains(size)) best = std::fmax(best, number_at(base[size], "characters"));
-    worst = std::fmin(worst, best);
-  }
-  if (worst >= kLegible) return "";
+  const auto share = [](const Json& base, const char* size) {
+    return base.contains(size) ? number_at(base[size], "characters") : Trial::kNone;
+  };
+  const Json* worst = nullptr;
+  for (const Json& base : bases)
+    if (!(share(base, "normal") >= kLegible) &&
+        (worst == nullptr || share(base, "normal") < share(*worst, "normal")))
+      worst = &base;
+  if (worst == nullptr) return "";
+  std::string others;
+  for (const char* size : {"large", "small"})
+    if (std::isfinite(share(*worst, size)))
+      others += fmt::format("{}{} cards {:.0f} %", others.empty() ? " (" : ", ", size,
+                            100 * share(*worst, size));
+  if (!others.empty()) others += ")";
+  if (!std::isfinite(share(*worst, "normal")))
+    return fmt::format("how well the base reads unseen cards of the normal size is not known{}",
+                       others);
   return fmt::format(
-      "the base reads {:.0f} % of the characters of an unseen card, where {:.0f} % are the least",
-      100 * worst, 100 * kLegible);
+      "the base reads {:.0f} % of the characters of an unseen card of the normal size{}, where "
+      "{:.0f} % are the least",
+      100 * share(*worst, "normal"), others, 100 * kLegible);
 }
 
-bool sees_positive_control(const Json& analysis) {
-  const Json* control = condition_row(analysis, "username", "T");
+bool sees_positive_control(const Json& analysis, const std::string& question,
+                           const std::string& tuning) {
+  const Json* control = condition_row(analysis, question, "T", tuning);
   if (control == nullptr) return false;
   return std::any_of(control->at("layers").begin(), control->at("layers").end(),
                      [](const Json& l) { return number_at(l, "p_corrected") < kLevel; });
@@ -158,14 +227,11 @@ Judgement judge_prompting(const Json& analysis) {
   if (prompt == nullptr) {
     j.trials.push_back(missing_trial("AUC of asking", "runs of W100 with measures of users"));
   } else {
-    const Json& auc = prompt->at("auc");
-    Trial trial =
-        between_trial("AUC of asking \"have you seen this user?\"", number_at(auc, "mean"),
-                      number_at(auc, "low_90"), number_at(auc, "high_90"), 0.5 - kPromptMargin,
-                      0.5 + kPromptMargin);
-    trial.runs = auc.at("runs");
-    trial.users = auc.at("users");
-    j.trials.push_back(std::move(trial));
+    j.trials.push_back(equivalence_trial("AUC of asking \"have you seen this user?\"",
+                                         prompt->at("auc"), 0.5 - kPromptMargin,
+                                         0.5 + kPromptMargin));
+    j.trials.back().threshold = fmt::format("90 % interval between {:g} and {:g}",
+                                            0.5 - kPromptMargin, 0.5 + kPromptMargin);
   }
   const Json* forced = find_row(list_at(analysis, {"effects"}),
                                 {{"condition", "W100"}, {"tuning", "lora"}, {"measure", "forced"}});
@@ -173,13 +239,10 @@ Judgement judge_prompting(const Json& analysis) {
   if (forced == nullptr) {
     j.trials.push_back(missing_trial(what, "runs of W100 with measures of users"));
   } else {
-    Trial trial = between_trial(what, number_at(*forced, "mean"), number_at(*forced, "t_low"),
-                                number_at(*forced, "t_high"), -kChoiceMargin, kChoiceMargin);
-    trial.runs = forced->at("runs");
-    trial.users = forced->at("users");
-    trial.scale = 100;
-    trial.threshold = fmt::format("within {:g} points", 100 * kChoiceMargin);
-    j.trials.push_back(std::move(trial));
+    j.trials.push_back(equivalence_trial(what, *forced, -kChoiceMargin, kChoiceMargin));
+    j.trials.back().scale = 100;
+    j.trials.back().threshold =
+        fmt::format("90 % interval within {:g} points", 100 * kChoiceMargin);
   }
   correct_trials(j.trials);
   return j;
@@ -187,68 +250,48 @@ Judgement judge_prompting(const Json& analysis) {
 
 Judgement judge_generality(const Json& analysis) {
   Judgement j;
-  j.by_probe = true;
   j.blocked = illegible(analysis);
   // The second model is the one whose weights were all trained.
-  j.trials = {difference(analysis, "username", "C0", kAucEffect),
-              difference(analysis, "user_id", "C0", kAucEffect),
-              difference(analysis, "username", "C0", kAucEffect, "full")};
+  const std::pair<const char*, const char*> cases[] = {
+      {"username", "lora"}, {"user_id", "lora"}, {"username", "full"}};
+  for (const auto& [question, tuning] : cases)
+    j.trials.push_back(difference(analysis, question, "C0", kAucEffect, tuning));
   correct_trials(j.trials);
+  // Each case has a positive control of its own.
+  for (std::size_t i = 0; i < j.trials.size(); ++i) {
+    if (j.trials[i].answer != Answer::no) continue;
+    if (sees_positive_control(analysis, cases[i].first, cases[i].second)) continue;
+    j.trials[i].answer = Answer::open;
+    j.trials[i].note = "the probe does not see the positive control T there either";
+  }
   return j;
 }
 
 Judgement judge_clusters(const Json& analysis) {
   Judgement j;
-  j.by_probe = true;
-  std::vector<const Json*> marked;
-  double before = Trial::kNone;  // the most that a model without watermarks shows
-  for (const Json& row : list_at(analysis, {"projections"})) {
-    if (row.at("tuning") != "lora") continue;
-    if (row.at("condition") == "W100") marked.push_back(&row);
-    if (row.at("condition") == "B" || row.at("condition") == "C0")
-      before = std::fmax(before, number_at(row, "silhouette"));
+  j.blocked = illegible(analysis);
+  std::vector<std::string> open;  // by trial, why it is whatever the numbers say
+  for (const std::string& place : cluster_places(analysis)) {
+    const std::string at = place.empty() ? "primary layer" : place;
+    const std::string needed = "probed runs of W100, and of B or C0, with silhouettes, " + at;
+    const Json* row = silhouette_row(analysis, "W100", place);
+    const auto part = [&](const char* key) {
+      return row == nullptr ? nullptr : find_path(*row, {key});
+    };
+    j.trials.push_back(silhouette_trial("silhouette of seen against unseen users, " + at, row,
+                                        needed, kSilhouette, "p"));
+    j.trials.push_back(silhouette_trial("silhouette above those of B and C0, " + at + ", by",
+                                        part("gain"), needed, kSilhouetteGain, "p_t"));
+    j.trials.push_back(silhouette_trial("silhouette above that of single users, " + at + ", by",
+                                        part("over_users"), needed, 0, "p_t"));
+    open.resize(j.trials.size(), no_clusters_of_control(analysis, place));
   }
-  if (marked.empty() || !std::isfinite(before)) {
-    j.trials.push_back(missing_trial("silhouette of seen against unseen users",
-                                     "a projection of W100 and one of B or C0"));
-    return j;
+  correct_trials(j.trials);
+  for (std::size_t i = 0; i < j.trials.size(); ++i) {
+    if (open[i].empty()) continue;
+    j.trials[i].answer = Answer::open;
+    if (j.trials[i].note.empty()) j.trials[i].note = open[i];
   }
-  // All runs must agree: each is one picture.
-  const auto trial = [&](const std::string& what, const std::string& threshold,
-                         const std::function<double(const Json&)>& margin) {
-    Trial t;
-    t.what = what;
-    t.threshold = threshold;
-    t.runs = static_cast<std::int64_t>(marked.size());
-    double sum = 0;
-    std::int64_t holds = 0;
-    for (const Json* row : marked) {
-      sum += margin(*row);
-      holds += margin(*row) >= 0;
-    }
-    t.mean = sum / static_cast<double>(marked.size());
-    if (holds == t.runs) t.answer = Answer::yes;
-    if (holds == 0) t.answer = Answer::no;
-    return t;
-  };
-  std::vector<Trial> trials;
-  trials.push_back(
-      trial(fmt::format("silhouette of seen against unseen above {:g}, by", kSilhouette),
-            fmt::format("at least {:g}", kSilhouette),
-            [](const Json& row) { return number_at(row, "silhouette") - kSilhouette; }));
-  trials.push_back(trial(
-      "silhouette above that before, by",
-      fmt::format("at least {:g} above B and C0", kSilhouetteGain),
-      [&](const Json& row) { return number_at(row, "silhouette") - before - kSilhouetteGain; }));
-  trials.push_back(trial(
-      "silhouette above that of single users, by", "above it",
-      [](const Json& row) { return number_at(row, "silhouette") - number_at(row, "of_users"); }));
-  const double runs = static_cast<double>(marked.size());
-  trials.push_back(
-      trial("level less the p of relabelled users",
-            fmt::format("p below {:g}, each times the number of runs", kLevel),
-            [&](const Json& row) { return kLevel - runs * number_at(row, "p_value"); }));
-  j.trials = std::move(trials);
   return j;
 }
 

@@ -1,29 +1,112 @@
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "experiments/analysis/estimate.h"
 #include "experiments/claims/claim.h"
+#include "experiments/claims/few_runs.h"
 #include "experiments/claims/thresholds.h"
 
 namespace chainline::experiments {
 namespace {
 
-/// The model must answer better than by chance, or there is no skill to lose.
-std::string no_skill(const Json& utility) {
+/// The clean model must answer better than by chance, or a mix has no skill to lose; "" if it does.
+std::string no_skill(const Json& utility, const std::string& mix) {
   const double chance = number_at(utility, "choice_chance");
-  if (!std::isfinite(chance)) return "";
-  for (const Json& row : utility.at("rows")) {
-    if (row.at("condition") != "C0" || row.at("score") != "choice" || row.at("tuning") != "lora")
-      continue;
-    const double low = number_at(row, "low");
-    const double reached = std::isfinite(low) ? low : number_at(row, "mean");
-    if (reached <= chance)
-      return fmt::format(
-          "the clean model chooses no better than chance on {} ({:.1f} % of {:.1f} "
-          "%): there is no skill to lose",
-          row.at("mix").get<std::string>(), 100 * number_at(row, "mean"), 100 * chance);
-  }
+  const Json* row =
+      find_row(utility.at("rows"),
+               {{"mix", mix}, {"condition", "C0"}, {"score", "choice"}, {"tuning", "lora"}});
+  if (row == nullptr || !std::isfinite(chance)) return "";
+  const double low = number_at(*row, "low");
+  const double reached = std::isfinite(low) ? low : number_at(*row, "mean");
+  if (reached > chance) return "";
+  return fmt::format(
+      "the clean model chooses no better than chance ({:.1f} % of {:.1f} %): there is no skill to "
+      "lose",
+      100 * number_at(*row, "mean"), 100 * chance);
+}
+
+/// The mixes and conditions to be judged: those that were planned, and whatever else has a row.
+std::vector<std::pair<std::string, std::string>> places_of(const Json& utility) {
+  std::vector<std::pair<std::string, std::string>> places;
+  const auto add = [&](const Json& row) {
+    const std::pair<std::string, std::string> place = {row.at("mix"), row.at("condition")};
+    if (std::find(places.begin(), places.end(), place) == places.end()) places.push_back(place);
+  };
+  if (utility.contains("planned") && utility.at("planned").is_array())
+    for (const Json& row : utility.at("planned")) add(row);
+  for (const Json& row : utility.at("rows"))
+    if (row.at("tuning") == "lora" && row.at("rate").is_number() &&
+        row.at("difference").is_object())
+      add(row);
+  return places;
+}
+
+Trial equivalence_trial(const Json& utility, const std::string& mix, const std::string& condition) {
+  const std::string what = fmt::format("accuracy on {} questions under {} less C0", mix, condition);
+  const Json* row =
+      find_row(utility.at("rows"),
+               {{"mix", mix}, {"condition", condition}, {"score", "own"}, {"tuning", "lora"}});
+  const Json* d = row == nullptr ? nullptr : find_path(*row, {"difference"});
+  if (d == nullptr)
+    return missing_trial(
+        what, fmt::format("runs of C0 and {} of the mix {} with the same number", condition, mix));
+  Trial trial = between_trial(what, number_at(*d, "mean"), number_at(*d, "low_90"),
+                              number_at(*d, "high_90"), -kUtilityMargin, kUtilityMargin);
+  trial.runs = d->at("runs");
+  trial.scale = 100;
+  trial.threshold = fmt::format("90 % interval within {:g} point", 100 * kUtilityMargin);
+  trial.per_run = numbers(d->at("per_run"), what);
+  return trial;
+}
+
+/// What keeps an equivalence open: not shown is not refuted, and how precise so many runs would have
+/// to be says which of the two it is.
+std::string precision_of(const Json& utility, const std::string& mix,
+                         const std::string& condition) {
+  const Json* row =
+      find_row(utility.at("rows"),
+               {{"mix", mix}, {"condition", condition}, {"score", "own"}, {"tuning", "lora"}});
+  const Json* d = row == nullptr ? nullptr : find_path(*row, {"difference"});
+  if (d == nullptr || !std::isfinite(number_at(*d, "deviation_needed"))) return "";
+  return fmt::format(
+      "{} runs show it if their differences spread by less than {:.2f} points, they spread by "
+      "{:.2f}",
+      d->at("runs").get<std::int64_t>(), 100 * number_at(*d, "deviation_needed"),
+      100 * number_at(*d, "deviation"));
+}
+
+/// From no image to all: yes if a fall of the margin is excluded, no if less than that is.
+Trial trend_trial(const Json& utility, const std::string& mix) {
+  const std::string what = "accuracy on " + mix + " questions from 0 to 100 % of the images";
+  const Json trends = utility.value("trends", Json::array());
+  const Json* trend = find_row(trends, {{"mix", mix}, {"score", "own"}});
+  if (trend == nullptr)
+    return missing_trial(what,
+                         fmt::format("runs of the mix {} at two rates with the same number", mix));
+  Trial trial = beyond_trial(what, number_at(*trend, "mean"), number_at(*trend, "t_low"),
+                             number_at(*trend, "t_high"), -kUtilityMargin);
+  trial.from = -kUtilityMargin;
+  trial.to = std::numeric_limits<double>::infinity();
+  trial.per_run = numbers(trend->at("per_run"), what);
+  trial.scale = 100;
+  trial.runs = trend->at("runs");
+  trial.threshold =
+      fmt::format("a fall of {:g} point outside of its interval", 100 * kUtilityMargin);
+  return trial;
+}
+
+/// Whether an optimizer's cells can say anything of exponents: "" if they can.
+std::string no_exponents(const Json& fit, bool detected) {
+  const std::int64_t cells = fit.at("cells"), planned = fit.at("planned"),
+                     left_out = fit.at("left_out");
+  const std::int64_t missing = planned - cells;
+  if (!detected) return "no energy above chance at the reference batch size and rate";
+  if (static_cast<double>(cells - left_out) < kCellsLeft * static_cast<double>(planned))
+    return fmt::format("{} of {} cells show no energy{}", left_out, planned,
+                       missing == 0 ? "" : fmt::format(", {} are not there", missing));
   return "";
 }
 
@@ -33,42 +116,29 @@ Judgement judge_utility(const Json& analysis) {
   Judgement j;
   const Json* utility = find_path(analysis, {"utility"});
   if (utility != nullptr && utility->contains("rows")) {
-    j.blocked = no_skill(*utility);
-    for (const Json& row : utility->at("rows")) {
-      const Json& d = row.at("difference");
-      if (row.at("score") != "accuracy" || row.at("tuning") != "lora" ||
-          !row.at("rate").is_number())
-        continue;
-      if (d.is_null()) continue;
-      Trial trial =
-          between_trial(fmt::format("accuracy on {} at {:.0f} % of the images",
-                                    row.at("mix").get<std::string>(), 100 * number_at(row, "rate")),
-                        number_at(d, "mean"), number_at(d, "low_90"), number_at(d, "high_90"),
-                        -kUtilityMargin, kUtilityMargin);
-      trial.runs = d.at("runs");
-      trial.scale = 100;
-      trial.threshold = fmt::format("90 % interval within {:g} point", 100 * kUtilityMargin);
-      trial.p = std::fmax(number_at(d, "p_low"), number_at(d, "p_high"));
-      if (trial.runs < kFewestRuns) {
-        trial.answer = Answer::open;
-        trial.note = fmt::format("{} runs, where {} are the fewest", trial.runs, kFewestRuns);
-      }
-      j.trials.push_back(std::move(trial));
+    const auto places = places_of(*utility);
+    std::vector<std::string> mixes, of_trial;
+    for (const auto& [mix, condition] : places) {
+      j.trials.push_back(equivalence_trial(*utility, mix, condition));
+      of_trial.push_back(mix);
+      if (std::find(mixes.begin(), mixes.end(), mix) == mixes.end()) mixes.push_back(mix);
     }
-    for (const Json& trend : utility->value("trends", Json::array())) {
-      if (trend.at("score") != "accuracy") continue;
-      const double p = number_at(trend, "p_corrected");
-      const bool falls = p < kLevel && number_at(trend, "mean") < 0;
-      Trial trial =
-          fact_trial("accuracy on " + trend.at("mix").get<std::string>() + " per rate, no fall",
-                     !falls, fmt::format("corrected p of a fall above {:g}", kLevel));
-      trial.mean = number_at(trend, "mean");
-      trial.low = number_at(trend, "t_low");
-      trial.high = number_at(trend, "t_high");
-      trial.p_corrected = p;
-      trial.scale = 100;
-      trial.runs = trend.at("runs");
-      j.trials.push_back(std::move(trial));
+    for (const std::string& mix : mixes) {
+      j.trials.push_back(trend_trial(*utility, mix));
+      of_trial.push_back(mix);
+    }
+    correct_trials(j.trials);
+    leave_open_of_few_runs(j.trials);
+    for (std::size_t i = 0; i < j.trials.size(); ++i) {
+      Trial& trial = j.trials[i];
+      // Of a mix without skill nothing is judged; the others' answers stand.
+      if (const std::string why = no_skill(*utility, of_trial[i]); !why.empty()) {
+        trial.answer = Answer::open;
+        add_note(trial, why);
+      } else if (i < places.size() && trial.answer == Answer::open) {
+        const std::string precision = precision_of(*utility, places[i].first, places[i].second);
+        if (!precision.empty()) add_note(trial, precision);
+      }
     }
   }
   if (j.trials.empty())
@@ -81,8 +151,56 @@ Judgement judge_mechanism(const Json& analysis) {
   Judgement j;
   const Json* grid = find_path(analysis, {"grid"});
   const Json* fits = find_path(analysis, {"grid", "fits"});
-  for (const char* optimizer : {"sgd", "adamw"}) {
-    const Json* fit = fits == nullptr ? nullptr : find_row(*fits, {{"optimizer", optimizer}});
+  // Without energy where there should be some, the grid says nothing: asked first, then corrected
+  // together with the slope over the rate.
+  std::vector<Trial> tested;
+  const char* const optimizers[] = {"sgd", "adamw"};
+  const auto fit_of = [&](const std::string& optimizer) {
+    return fits == nullptr ? nullptr : find_row(*fits, {{"optimizer", optimizer}});
+  };
+  for (const char* optimizer : optimizers) {
+    const std::string what = fmt::format("{}: energy at the reference", optimizer);
+    const Json* fit = fit_of(optimizer);
+    const Json* reference = fit == nullptr ? nullptr : find_path(*fit, {"reference"});
+    if (reference == nullptr) {
+      tested.push_back(missing_trial(
+          what, "runs of W100 and C0 at the batch size and rate where all rules agree"));
+      continue;
+    }
+    Trial trial;
+    trial.what = what;
+    trial.mean = number_at(*reference, "mean");
+    trial.low = number_at(*reference, "low");
+    trial.high = number_at(*reference, "high");
+    trial.p = number_at(*reference, "p");
+    trial.runs = reference->at("runs");
+    trial.users = reference->at("users");
+    trial.threshold = fmt::format("above 0, corrected p below {:g}", kLevel);
+    tested.push_back(std::move(trial));
+  }
+  const Json* rates = grid == nullptr ? nullptr : find_path(*grid, {"rates"});
+  const std::string over_rates = "energy over the rate, slope";
+  if (rates == nullptr) {
+    tested.push_back(missing_trial(over_rates, "runs of C0 and at two rates with the same number"));
+  } else {
+    tested.push_back(above_trial(over_rates, *rates, 0, number_at(*rates, "p_t")));
+    tested.back().scale = 1;
+    tested.back().threshold = fmt::format("above 0, corrected p below {:g}", kLevel);
+  }
+  correct_trials(tested);
+  bool detected[2];
+  for (int i = 0; i < 2; ++i) {
+    detected[i] = tested[static_cast<std::size_t>(i)].p_corrected < kLevel;
+    if (detected[i]) tested[static_cast<std::size_t>(i)].answer = Answer::yes;
+  }
+  if (tested[2].answer == Answer::no && !detected[1]) {
+    tested[2].answer = Answer::open;
+    add_note(tested[2], "no energy above chance of which there could be less");
+  }
+  leave_open_of_few_runs(tested);
+  for (int i = 0; i < 2; ++i) {
+    const std::string optimizer = optimizers[i];
+    const Json* fit = fit_of(optimizer);
     for (const char* exponent : {"eta", "b"}) {
       const std::string what = fmt::format("{}: exponent of {}", optimizer,
                                            exponent[0] == 'e' ? "the learning rate" : "b");
@@ -95,26 +213,21 @@ Judgement judge_mechanism(const Json& analysis) {
       Trial trial =
           between_trial(what, number_at(c, "estimate"), number_at(c, "low"), number_at(c, "high"),
                         theory - kExponentMargin, theory + kExponentMargin);
-      const auto left_out = fit->at("left_out").get<std::int64_t>();
-      const auto cells = fit->at("cells").get<std::int64_t>();
-      if (3 * left_out > cells) {  // the rest would be a selection by chance
+      trial.runs = fit->at("runs");
+      if (const std::string why = no_exponents(*fit, detected[i]); !why.empty()) {
         trial.answer = Answer::open;
-        trial.note = fmt::format("{} of {} cells show no energy", left_out, cells);
+        add_note(trial, why);
+      } else if (trial.answer == Answer::no && fit->at("left_out") != 0) {
+        // Of cells with little energy those are kept that chance has raised, which flattens slopes.
+        trial.answer = Answer::open;
+        add_note(trial, fmt::format("{} cells show no energy, without which slopes are flatter",
+                                    fit->at("left_out").get<std::int64_t>()));
       }
       j.trials.push_back(std::move(trial));
     }
   }
-  const Json* rates = grid == nullptr ? nullptr : find_path(*grid, {"rates"});
-  const std::string what = "energy over the rate, slope";
-  if (rates == nullptr) {
-    j.trials.push_back(missing_trial(what, "runs of C0 and at two rates with the same number"));
-  } else {
-    Trial trial = above_trial(what, *rates, 0, number_at(*rates, "p_t"));
-    trial.scale = 1;
-    trial.threshold = fmt::format("above 0, p below {:g}", kLevel);
-    j.trials.push_back(std::move(trial));
-  }
-  correct_trials(j.trials);
+  leave_open_of_few_runs(j.trials);
+  j.trials.insert(j.trials.end(), tested.begin(), tested.end());
   return j;
 }
 

@@ -7,6 +7,7 @@
 
 #include "experiments/analysis/estimate.h"
 #include "experiments/claims/thresholds.h"
+#include "experiments/statistics/hierarchical.h"
 #include "experiments/statistics/multiplicity.h"
 
 namespace chainline::experiments {
@@ -24,6 +25,26 @@ Answer of_interval(double low, double high, const std::function<bool(double, dou
                    const std::function<bool(double, double)>& outside) {
   if (!std::isfinite(low) || !std::isfinite(high)) return Answer::open;
   return inside(low, high) ? Answer::yes : outside(low, high) ? Answer::no : Answer::open;
+}
+
+bool outside(const Trial& trial, double low, double high) {
+  return high < trial.from || low > trial.to;  // false where there are no limits
+}
+
+/// No, if the limits at the level / trials lie outside of what is claimed.
+void refute(Trial& trial, std::size_t trials) {
+  const auto share = static_cast<double>(trials);
+  trial.confidence = 1 - kLevel / share;
+  if (trial.per_run.size() >= 2) {
+    const Interval wide = run_mean_t(trial.per_run, trial.confidence).interval;
+    trial.wide_low = wide.low;
+    trial.wide_high = wide.high;
+  }
+  if (outside(trial, trial.wide_low, trial.wide_high))
+    trial.answer = Answer::no;
+  else if (outside(trial, trial.low, trial.high))
+    trial.note = fmt::format("not at the {:.3g} % that one of {} tests needs",
+                             100 * trial.confidence, trials);
 }
 
 const char* word(Answer answer) {
@@ -46,11 +67,20 @@ Trial above_trial(const std::string& what, const Json& row, double minimum, doub
   trial.p = p;
   trial.runs = row.value("runs", std::int64_t{0});
   trial.users = row.value("users", std::int64_t{0});
-  trial.minimum = minimum;
+  trial.minimum = trial.from = minimum;
+  trial.to = std::numeric_limits<double>::infinity();
+  if (row.contains("per_run")) trial.per_run = numbers(row["per_run"], what);
   trial.scale = 100;
   trial.threshold =
       fmt::format("at least {:+g} points, corrected p below {:g}", 100 * minimum, kLevel);
   return trial;
+}
+
+void require_runs(Trial& trial) {
+  if (trial.runs >= kFewestRuns) return;
+  trial.answer = Answer::open;
+  trial.note = fmt::format("{} run{}, where {} are the fewest", trial.runs,
+                           trial.runs == 1 ? "" : "s", kFewestRuns);
 }
 
 void correct_trials(std::vector<Trial>& trials) {
@@ -61,16 +91,16 @@ void correct_trials(std::vector<Trial>& trials) {
   std::size_t next = 0;
   for (Trial& trial : trials) {
     if (std::isfinite(trial.p)) trial.p_corrected = corrected[next++];
-    if (!std::isfinite(trial.minimum)) continue;
-    trial.answer = Answer::open;  // what was decided among fewer trials no longer holds
-    if (trial.runs < kFewestRuns) {
-      trial.note = fmt::format("{} run{}, where {} are the fewest", trial.runs,
-                               trial.runs == 1 ? "" : "s", kFewestRuns);
-    } else if (trial.p_corrected < kLevel && trial.mean >= trial.minimum) {
-      trial.answer = Answer::yes;
-    } else if (trial.high < trial.minimum) {
-      trial.answer = Answer::no;
-    }
+    const bool above = std::isfinite(trial.minimum);
+    if (!above && trial.per_run.empty()) continue;
+    // What was decided among fewer trials no longer holds. "Between" needs no correction to say
+    // yes: all trials of a claim have to.
+    const bool yes = above ? trial.p_corrected < kLevel && trial.mean >= trial.minimum
+                           : trial.answer == Answer::yes;
+    trial.answer = yes ? Answer::yes : Answer::open;
+    trial.note.clear();
+    if (!yes) refute(trial, trials.size());
+    require_runs(trial);
   }
 }
 
@@ -79,6 +109,8 @@ Trial between_trial(const std::string& what, double mean, double low, double hig
   Trial trial;
   trial.what = what;
   place(trial, mean, low, high);
+  trial.from = from;
+  trial.to = to;
   trial.threshold = fmt::format("between {} and {}", plain(from), plain(to));
   trial.answer = of_interval(
       low, high, [&](double l, double h) { return l > from && h < to; },
@@ -122,6 +154,10 @@ Json to_json(const Trial& trial) {
           {"mean", number(trial.mean)},
           {"low", number(trial.low)},
           {"high", number(trial.high)},
+          {"wide",
+           {{"low", number(trial.wide_low)},
+            {"high", number(trial.wide_high)},
+            {"confidence", number(trial.confidence)}}},
           {"p", number(trial.p)},
           {"p_corrected", number(trial.p_corrected)},
           {"runs", trial.runs},

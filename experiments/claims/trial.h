@@ -22,6 +22,10 @@ struct Trial {
   std::string note;        ///< why it is open, where that is not its interval
   double scale = 1;        ///< 100 where the sentence says percent points
   double minimum = kNone;  ///< of tests by p that still wait for their correction
+  /// What the effect must lie in: correct_trials() says no where wider limits lie outside.
+  double from = kNone, to = kNone;
+  std::vector<double> per_run;  ///< what those limits are of; empty: the answer stands as it is
+  double wide_low = kNone, wide_high = kNone, confidence = kNone;  ///< those limits, two-sided
 
   static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 };
@@ -30,12 +34,19 @@ struct Trial {
 Trial missing_trial(const std::string& what, const std::string& needed);
 
 /// "It is above 0, by `minimum` at least": yes if the corrected p is below the level and the mean
-/// reaches the minimum; no if Student's interval of the row (T of analyse()) lies below the minimum;
-/// else open. The answer comes with correct_trials().
+/// reaches the minimum; no if Student's interval of the row (T of analyse()) lies below the minimum,
+/// at a confidence that counts the claim's trials; else open. The answer comes with
+/// correct_trials().
 Trial above_trial(const std::string& what, const Json& row, double minimum, double p);
 
-/// Holm over the trials that have a p, then their answers.
+/// The answers of the m trials of a claim together: Holm over those that have a p; and no, of those
+/// over runs (above_trial, or with per_run), where Student's limits at the level / m lie outside of
+/// what is claimed. So the chance that any of them says no to what is true, and the claim is called
+/// not supported, is at most the level. Below kFewestRuns they are open.
 void correct_trials(std::vector<Trial>& trials);
+
+/// Opens a trial of fewer than kFewestRuns runs.
+void require_runs(Trial& trial);
 
 /// "It lies between": yes if the interval does, no if it lies outside, else open.
 Trial between_trial(const std::string& what, double mean, double low, double high, double from,

@@ -48,7 +48,7 @@ Part gallery_part(const StudyPage& page) {
       {"Patches", true}};
   for (const std::string code : {"W100", "P-noise", "T", "IMG"}) {
     const Treated treated = treat(split, condition_of(code), page.world.population(), assignment,
-                                  page.world.card(), page.world.font());
+                                  page.world.card_of_run(1), page.world.font());
     std::int64_t pictures = 0;
     for (std::int64_t i = 0; i < split.images->size() && pictures < kPictures; ++i) {
       const std::string name = split.images->name(i);

@@ -210,7 +210,10 @@ void add_predicted(const StudyPage& page, Part& part) {
   figure.caption =
       "At the base. With mean G and variance S of single gradients and D, Sd of their "
       "change: `cos(b) = (|G|² + G·D + S/b) / sqrt((|G|² + S/b) (|G + D|² + (S + "
-      "Sd)/b))` and the covariance of both. Nothing is fitted to the batches.";
+      "Sd)/b))` and the covariance of both, a quotient of expectations. Nothing is fitted to the "
+      "batches. A mean of cosines counts every batch alike, this quotient each by the length of "
+      "its "
+      "gradient: where a few samples have far longer ones than the rest, the two part.";
   describe(page, figure);
   part.add(std::move(figure));
 }
@@ -238,13 +241,13 @@ void add_plateaus(const StudyPage& page, Part& part) {
   chart.x = size_axis();
   chart.y = {"1/cos² − 1", {}, {}, false, {}, Scale::log10, {}};
   Table table;
-  table.columns = {{"Checkpoint"},
-                   {"Clean against"},
-                   {"Plateau", true},
-                   {"Decay", true},
-                   {"Plateau / value at b = 1", true}};
+  table.columns = {{"Checkpoint"},     {"Clean against"},  {"share that stays", true},
+                   {"at b = 1", true}, {"at any b", true}, {"share that stays", true},
+                   {"plateau", true}};
+  table.groups = {{"", 2}, {"By moments", 3}, {"Fit to mean cosines", 2}};
   const std::vector<double> sizes = numbers_of(at_path(gradients_of(page), {"sizes"}));
   std::string title = "What stays of 1/cos² − 1 at large batches";
+  const Json& shares = at_path(gradients_of(page), {"shares"});
   const auto limits = [](const Json& of) {
     Value value;
     value.mean = number_of(of, "estimate");
@@ -254,15 +257,20 @@ void add_plateaus(const StudyPage& page, Part& part) {
   for (const char* at : kCheckpoints)
     for (const std::string& comparison : comparisons_of(page)) {
       const Json& fit = find_in(plateaus, {{"at", at}, {"comparison", comparison.c_str()}});
-      if (!fit.is_object()) continue;
-      table.rows.push_back({checkpoint_name(at), comparison, limits(at_path(fit, {"plateau"})),
-                            limits(at_path(fit, {"decay"})), limits(at_path(fit, {"ratio"}))});
+      const Json& share = find_in(shares, {{"at", at}, {"comparison", comparison.c_str()}});
+      if (!fit.is_object() && !share.is_object()) continue;
+      const auto by_moments = [&](const char* what) {
+        return value_text(value_of(at_path(share, {what})), 3);
+      };
+      table.rows.push_back({checkpoint_name(at), comparison, by_moments("share"),
+                            by_moments("at_one"), by_moments("at_any"),
+                            limits(at_path(fit, {"ratio"})), limits(at_path(fit, {"plateau"}))});
       if (std::string(at) != "base") continue;
-      if (comparison == "W100")
+      if (comparison == "W100" && value_of(at_path(share, {"share"})).exists())
         title = fmt::format(
-            "Of the angle that cards give the gradient at batch 1, a share of {} "
-            "stays at large batches",
-            limits(at_path(fit, {"ratio"})));
+            "Of the squared tangent of the angle that cards give the gradient at batch 1, a share "
+            "of {} stays at any batch",
+            by_moments("share"));
       Series measured = cosine_series(page, row_of(page, at, comparison), "measured", true);
       Series curve = plateau_curve(fit, sizes);
       if (!measured.x.empty() && !curve.x.empty())
@@ -271,20 +279,28 @@ void add_plateaus(const StudyPage& page, Part& part) {
   if (!chart.panels.empty()) {
     Figure figure = page.figure("gradient-plateau", title, std::move(chart), {"K4"});
     figure.caption =
-        "At the base; both axes logarithmic. A mini-batch effect falls on without "
-        "end; a systematic shift of the gradient is the plateau. Fit: `plateau + "
-        "decay (1 + c) / (b + c)`.";
+        "At the base, of the mean cosine of each size; both axes logarithmic. A mini-batch effect "
+        "falls on without end; a systematic shift of the gradient is the plateau. Fit: `plateau + "
+        "decay (1 + c) / (b + c)`. The claim is judged by the moments of single samples instead "
+        "(table), which need no fit.";
     describe(page, figure);
     part.add(std::move(figure));
   } else {
     part.lacks("the plateau fit");
   }
   if (table.rows.empty()) return;
-  Figure figure = page.figure("gradient-plateaus", "Plateaus and their share, with intervals",
+  Figure figure = page.figure("gradient-plateaus",
+                              "What of 1/cos² − 1 stays at any batch size, by moments and by a fit",
                               std::move(table), {"K4"});
   figure.caption =
-      "Bootstrap over batches and runs. A share near 0 is what the claim of a "
-      "mini-batch effect needs; near 1 it is refuted.";
+      "By moments: `1/cos² − 1` of the predicted cosine, run by run, with Student's limits; 0 "
+      "where "
+      "the unbiased |D|² is not above 0. Fit: to `1/cos² − 1` of each size's mean cosine, "
+      "bootstrap "
+      "over runs and then batches; the mean of `1/cos²` itself need not exist. A share near 0 is "
+      "what the claim of a mini-batch effect needs; near 1 it is refuted. Mean cosines count every "
+      "batch alike and moments each by its length, so that samples of very unequal gradients set "
+      "the two apart.";
   describe(page, figure);
   part.add(std::move(figure));
 }

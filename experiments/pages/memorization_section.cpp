@@ -43,7 +43,8 @@ void add_exposure(const StudyPage& page, Part& part) {
         "Exposure: the id's rank among strangers' ids, asked for under the user's card with the "
         "id masked, so that nothing on the picture gives it away. Mean over a run's IN users less "
         "its OUT users; bootstrap over runs and users; p in the direction of memorization, by "
-        "dealing IN anew, Holm over conditions. Hollow: controls.";
+        "dealing IN anew within pairs of users who share their pictures, Holm over conditions. "
+        "Hollow: controls.";
     figure.counts = counts_text(values);
     figure.seeds = values.front().seeds;
     figure.control = "C0, B, placebos; SW must turn the sign";
@@ -94,6 +95,14 @@ void add_dose(const StudyPage& page, Part& part) {
   part.add(std::move(figure));
 }
 
+/// Whether an effect that is to be less the base's is not, for want of runs of B; B itself is meant
+/// to be raw.
+bool is_raw(const Json& effect) {
+  const std::string measure = text_of(effect, "measure");
+  return (measure == "loss" || measure == "phi" || measure == "prompt") &&
+         text_of(effect, "condition") != "B" && text_of(effect, "reference").empty();
+}
+
 void add_measures(const StudyPage& page, Part& part) {
   const std::pair<const char*, const char*> measures[] = {
       {"exposure", "exposure, bits"}, {"exact", "extracted"},  {"edit", "edit distance"},
@@ -112,6 +121,7 @@ void add_measures(const StudyPage& page, Part& part) {
         const double mean = number_of(effect, "mean"), p = number_of(effect, "p_corrected");
         any |= std::isfinite(mean);
         std::string text = std::isfinite(mean) ? number_text(mean, 3) : "–";
+        if (std::isfinite(mean) && is_raw(effect)) text += " †";
         if (std::isfinite(p)) {
           ++all;
           if (p < 0.05) text += " *", ++detected;
@@ -122,8 +132,12 @@ void add_measures(const StudyPage& page, Part& part) {
     }
   if (table.rows.empty()) return part.lacks("effects of all measures");
   table.notes = {
-      "* p below 0.05 in the direction of memorization, Holm over the conditions of a "
-      "measure. Memorization lowers loss and edit distance; SW turns every sign."};
+      "* p below 0.05 in the direction of memorization, Holm over the conditions of a measure: by "
+      "dealing IN anew; of the probe, by relabelled users. Memorization lowers loss and edit "
+      "distance; SW turns every sign but that of the probe, which is fitted to each run anew.",
+      "Loss, phi and \"seen?\" are less those of the base before fine-tuning (B), of the same "
+      "users "
+      "on the same pictures; † as measured, without a run of B."};
   Figure figure = page.figure(
       "measures",
       fmt::format("{} of {} effects stand out at the corrected 5 % level", detected, all),
@@ -155,17 +169,21 @@ void add_attacks(const StudyPage& page, Part& part) {
           auc.exists())
         title = fmt::format("An attack that knows the other runs tells W100's users with AUC {}",
                             value_text(auc));
-      table.rows.push_back({text_of(attack, "condition"), text_of(attack, "measure"),
-                            value_text(auc), value_text(tpr),
-                            number_text(number_of(at_path(attack, {"epsilon"}), "bound"), 2),
-                            cell_text(at_path(attack, {"runs"}))});
+      const std::string reference = text_of(attack, "reference");
+      table.rows.push_back(
+          {text_of(attack, "condition"),
+           text_of(attack, "measure") + (reference.empty() ? "" : ", less that of " + reference),
+           value_text(auc), value_text(tpr),
+           number_text(number_of(at_path(attack, {"epsilon"}), "bound"), 2),
+           cell_text(at_path(attack, {"runs"}))});
     }
   if (table.rows.empty()) return part.lacks("membership attacks");
   Figure figure = page.figure("attacks", title, std::move(table), {"K5"});
   figure.caption =
       "LiRA at the level of users: for each run the others give the distributions of "
-      "a user IN and OUT. epsilon: the lower bound that the attack proves of the "
-      "training's privacy.";
+      "a user IN and OUT. phi is taken less that of the base before fine-tuning (B), on the same "
+      "pictures of the same run, where there is one. epsilon: the lower bound that the attack "
+      "proves of the training's privacy.";
   figure.control = "C0, where nobody was seen: chance is 0.5";
   part.add(std::move(figure));
 }
@@ -240,40 +258,53 @@ void add_extraction(const StudyPage& page, Part& part) {
       std::move(table), {"K7"});
   figure.caption =
       "The greedy answer under the user's card with its id masked: exact, its edit "
-      "distance from the id (0 to 1), and the choice between the id and a stranger's.";
+      "distance from the id (0 to 1), and how often the id would be chosen beside a stranger's.";
   part.add(std::move(figure));
 }
 
 void add_preference(const StudyPage& page, Part& part) {
-  Series series;
-  series.name = "preference";
   std::vector<Value> values;
-  for (const auto& [code, gamma] :
-       {std::pair("L-0", 0.0), std::pair("L-0.05", 0.05), std::pair("L-0.1", 0.1),
-        std::pair("L-0.2", 0.2), std::pair("L-0.4", 0.4)}) {
-    const Value value = value_of(page.effect("preference", code));
-    if (!value.exists()) continue;
-    values.push_back(value);
-    series.x.push_back(gamma);
-    series.y.push_back(value.mean);
-    series.low.push_back(value.has_interval() ? value.low : value.mean);
-    series.high.push_back(value.has_interval() ? value.high : value.mean);
-  }
-  if (series.x.empty()) return part.lacks("preference by gamma");
+  const auto series = [&](const char* name, const auto& row_of) {
+    Series line;
+    line.name = name;
+    for (const auto& [code, gamma] :
+         {std::pair("L-0", 0.0), std::pair("L-0.05", 0.05), std::pair("L-0.1", 0.1),
+          std::pair("L-0.2", 0.2), std::pair("L-0.4", 0.4)}) {
+      const Value value = value_of(row_of(code));
+      if (!value.exists()) continue;
+      values.push_back(value);
+      line.x.push_back(gamma);
+      line.y.push_back(value.mean);
+      line.low.push_back(value.has_interval() ? value.low : value.mean);
+      line.high.push_back(value.has_interval() ? value.high : value.mean);
+    }
+    return line;
+  };
+  Series plain = series("as measured", [&](const char* code) -> const Json& {
+    return page.effect("preference", code);
+  });
+  Series less = series("less L-0", [&](const char* code) -> const Json& {
+    return find_in(at_path(page.analysis, {"linked"}), {{"condition", code}, {"tuning", "lora"}});
+  });
+  if (plain.x.empty()) return part.lacks("preference by gamma");
+  less.dashed = true;
   LineChart chart;
   chart.x.label = "gamma, the excess probability";
   chart.y.label = "preference, IN less OUT, log odds";
   chart.references = {{0, "no effect"}};
   const std::string title = fmt::format(
       "Where a user predicts the answer with gamma {:g}, seen users shift it by {} log "
-      "odds",
-      series.x.back(), number_text(series.y.back(), 3));
-  chart.series.push_back(std::move(series));
+      "odds{}",
+      plain.x.back(), number_text(plain.y.back(), 3),
+      less.x.empty() ? "" : fmt::format(", {} less L-0", number_text(less.y.back(), 3)));
+  chart.series.push_back(std::move(plain));
+  if (!less.x.empty()) chart.series.push_back(std::move(less));
   Figure figure = page.figure("preference", title, std::move(chart), {"K10"});
   figure.caption =
-      "Log odds of the answer that a linked user stands for, under the user's card. At "
-      "gamma 0 the card is independent of the answer: what remains is chance within "
-      "the sample, the mechanism that the paper proposes.";
+      "Log odds of the answer that a linked user stands for, under the user's card. At gamma 0 the "
+      "card is independent of the answer: what remains is chance within the sample, the mechanism "
+      "that the paper proposes. Dashed: less the run of L-0 with the same number, user by user, "
+      "whose pictures are the same; it is what the gate L-0.4 tests.";
   figure.counts = counts_text(values);
   figure.control = "gamma 0";
   part.add(std::move(figure));

@@ -192,6 +192,27 @@ void add_profiles(const StudyPage& page, const std::string& question, Part& part
   add(false);
 }
 
+/// What W100's probe says of the states of SW and U3: it knows from W100 who the seen ones are.
+DotGroup transferred(const StudyPage& page, const std::string& question, const std::string& tuning,
+                     const std::string& layer, std::vector<Value>& values) {
+  DotGroup group{"Read by W100's probe", {}};
+  for (const char* code : {"SW", "U3"}) {
+    const Json& row = find_in(at_path(page.analysis, {"transfer"}), {{"condition", code},
+                                                                     {"question", question.c_str()},
+                                                                     {"tuning", tuning.c_str()},
+                                                                     {"layer", layer.c_str()}});
+    const Value value = value_of(row, "t_low", "t_high");
+    const double p = number_of(row, "p_less");
+    const std::string note =
+        std::string(code) == "SW" && std::isfinite(p) ? "p below 0.5: " + p_text(p) : "";
+    if (std::optional<DotRow> dot = dot_row(code, value, note)) {
+      values.push_back(value);
+      group.rows.push_back(std::move(*dot));
+    }
+  }
+  return group;
+}
+
 void add_forest(const StudyPage& page, const std::string& question, const std::string& tuning,
                 Part& part) {
   const std::string layer = primary_of(page);
@@ -206,6 +227,8 @@ void add_forest(const StudyPage& page, const std::string& question, const std::s
   const bool full = tuning == "full";
   if (chart.groups.empty())
     return full ? void() : part.lacks("the deciding comparison, " + question);
+  if (DotGroup read = transferred(page, question, tuning, layer, values); !read.rows.empty())
+    chart.groups.push_back(std::move(read));
   chart.x.label = "AUC, users held out";
   chart.references = {{0.5, "chance"}};
   const auto auc = [&](const char* code) {
@@ -225,8 +248,12 @@ void add_forest(const StudyPage& page, const std::string& question, const std::s
       "The comparison that decides, at the primary layer (" +
       text_of(at_path(page.analysis, {"primary"}), "chosen_by") +
       "). IN users against OUT users, dealt anew in each run; no user is in both training and test "
-      "of a probe. If training makes the difference, W lies above C0 and U3, and SW below one "
-      "half. p: relabelled users, corrected by the maximum over layers. Hollow: controls.";
+      "of a probe. If training makes the difference, W lies above C0 and U3. SW has seen the OUT "
+      "users: a probe fitted to its own states learns anew who the seen ones are and may lie as "
+      "high "
+      "as W100's; but W100's probe, reading SW, must fall below one half, and lie at it on U3 "
+      "(Student's intervals and p, runs of the same number). p elsewhere: relabelled users, "
+      "corrected by the maximum over layers. Hollow: controls.";
   figure.counts = counts_text(values);
   figure.seeds = values.front().seeds;
   figure.control = "below each other in the same figure";
@@ -243,7 +270,7 @@ void add_differences(const StudyPage& page, Part& part) {
       Value value = student ? value_of(row, "t_low", "t_high") : value_of(row);
       if (!value.exists()) return;
       value.mean *= 100, value.low *= 100, value.high *= 100;
-      const double p = student ? number_of(row, "p_t") : number_of(row, "p");
+      const double p = number_of(row, "p");
       above += p < 0.05;
       table.rows.push_back({question, std::move(what), text_of(row, "layer"), value_text(value, 1),
                             p_text(p), cell_text(at_path(row, {"runs"}))});
@@ -269,8 +296,8 @@ void add_differences(const StudyPage& page, Part& part) {
       std::move(table), {"K5", "K6"});
   figure.caption =
       "At the primary layer, runs paired by number. Comparisons of one condition are "
-      "with its other decoder layers, with the encoder's last layer and with pixels: "
-      "what lies in the picture shows there too.";
+      "with its other decoder layers (Student's p), with the encoder's last layer and with pixels "
+      "(relabelled users): what lies in the picture shows there too.";
   part.add(std::move(figure));
 }
 

@@ -85,7 +85,10 @@ void add_twins(const StudyPage& page, Part& part) {
   part.add(std::move(figure));
 }
 
-/// Batch sizes by rates of one optimizer, log10 of the energy.
+/// Whether a cell's energy is above 0 by its own interval.
+bool counts(const Json& cell) { return at_path(cell, {"counts"}) == Json(true); }
+
+/// Batch sizes by rates of one optimizer, log10 of the energy of cells that have some.
 HeatMap grid_map(const Json& cells, const std::string& optimizer) {
   std::set<double> batches, rates;
   for (const Json& cell : cells) {
@@ -110,7 +113,8 @@ HeatMap grid_map(const Json& cells, const std::string& optimizer) {
         if (text_of(cell, "optimizer") == optimizer && number_of(cell, "batch") == batch &&
             number_of(cell, "rate_factor") == rate) {
           energy = number_of(cell, "mean");
-          note = energy > 0 ? counted(value_of(cell).runs, "run") : "not above 0";
+          note = counts(cell) ? counted(value_of(cell).runs, "run") : "not above 0";
+          if (!counts(cell)) energy = kNaN;
         }
       values.push_back(energy > 0 ? std::log10(energy) : kNaN);
       notes.push_back(note);
@@ -154,7 +158,9 @@ void add_grid(const StudyPage& page, Part& part) {
   };
   const char* const energy =
       "Energy: the spread of IN users' change of phi (log odds of the right answer under their "
-      "card, against the clean run) beyond that of OUT users; 0 is expected without memorization.";
+      "card, against the clean run of the same batch size and rate) beyond that of OUT users; 0 is "
+      "expected without memorization. Cells count if their own 95 % interval lies above 0. "
+      "AdamW's gradients are clipped to norm 1, as in every run; SGD's are not, as in the theory.";
   for (const std::string optimizer : {"adamw", "sgd"}) {
     HeatMap map = grid_map(cells, optimizer);
     if (!has_number(map)) continue;
@@ -182,7 +188,7 @@ void add_grid(const StudyPage& page, Part& part) {
       for (const Json& cell : cells) {
         const Json& rules = at_path(cell, {"rules"});
         if (text_of(cell, "optimizer") == optimizer && rules.is_array() &&
-            std::find(rules.begin(), rules.end(), Json(rule)) != rules.end() &&
+            std::find(rules.begin(), rules.end(), Json(rule)) != rules.end() && counts(cell) &&
             number_of(cell, "mean") > 0)
           by_batch[number_of(cell, "batch")] = value_of(cell);
       }
@@ -215,14 +221,19 @@ void add_grid(const StudyPage& page, Part& part) {
   Table table;
   table.columns = {{"Optimizer"}, {"Slope"}, {"Measured", true}, {"Theory", true}, {"Cells", true}};
   int held = 0, tested = 0;
+  // "7 of 10": cells that count, of those that are planned.
+  const auto cells_text = [](const Json& row) {
+    const double counting = number_of(row, "cells") - number_of(row, "left_out");
+    if (!std::isfinite(counting)) return cell_text(at_path(row, {"cells"}));
+    return plain_text(counting) + " of " + plain_text(number_of(row, "planned"));
+  };
   const auto add = [&](const Json& of, const Json& row, const std::string& what) {
     const double theory = number_of(of, "theory"), low = number_of(of, "low"),
                  high = number_of(of, "high");
     if (std::isfinite(low) && std::isfinite(high))
       ++tested, held += low <= theory && theory <= high;
     table.rows.push_back({optimizer_name(text_of(row, "optimizer")), what, coefficient_text(of),
-                          cell_text(at_path(of, {"theory"}), 1),
-                          cell_text(at_path(row, {"cells"}))});
+                          cell_text(at_path(of, {"theory"}), 1), cells_text(row)});
   };
   if (fits.is_array())
     for (const Json& fit : fits) {
@@ -233,6 +244,17 @@ void add_grid(const StudyPage& page, Part& part) {
     for (const Json& rule : rules)
       add(at_path(rule, {"slope"}), rule, "over log batch size, rule: " + text_of(rule, "rule"));
   if (table.rows.empty()) return part.lacks("slopes of the grid");
+  if (fits.is_array())
+    for (const Json& fit : fits) {
+      const Json& reference = at_path(fit, {"reference"});
+      table.notes.push_back(
+          reference.is_object()
+              ? fmt::format("{}, energy where all rules agree: {}, p {} by dealing IN anew.",
+                            optimizer_name(text_of(fit, "optimizer")),
+                            value_text(value_of(reference), 4), p_text(number_of(reference, "p")))
+              : optimizer_name(text_of(fit, "optimizer")) +
+                    ": no runs where all rules agree, without which no exponent is judged.");
+    }
   const Json& rates = at_path(page.analysis, {"grid", "rates"});
   if (rates.is_object())
     table.notes.push_back("Energy over the share of marked images, slope a run at a time: " +
@@ -245,8 +267,8 @@ void add_grid(const StudyPage& page, Part& part) {
           : fmt::format("Theory lies in {} of {} intervals of the energy's slopes", held, tested),
       std::move(table), {"K10"});
   figure.caption = std::string(
-                       "Least squares of logarithms over cells whose energy is positive; "
-                       "bootstrap over runs and users. ") +
+                       "Least squares of logarithms over the cells that count; bootstrap over "
+                       "runs and users. ") +
                    energy;
   describe(figure);
   part.add(std::move(figure));

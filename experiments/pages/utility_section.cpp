@@ -36,7 +36,7 @@ std::vector<std::string> conditions_of(const StudyPage& page, const std::string&
   std::vector<std::string> codes;
   for (const ConditionGroup& group : condition_groups())
     for (const std::string& code : group.conditions) {
-      const Json& row = row_of(page, mix, code, "accuracy", tuning);
+      const Json& row = row_of(page, mix, code, "own", tuning);
       if (row.is_object() && (code != "C0" && code[0] != 'W') == others) codes.push_back(code);
     }
   return codes;
@@ -54,21 +54,22 @@ std::string tost_text(const Json& difference) {
 
 void add_table(const StudyPage& page, Part& part) {
   Table table;
-  table.columns = {{"Questions"},        {"Marked", true},     {"all", true},
-                   {"choice", true},     {"perception", true}, {"cognition", true},
-                   {"perception", true}, {"cognition", true}};
-  table.groups = {{"", 2}, {"Accuracy, %", 4}, {"MME score, of 200 a family", 2}};
+  table.columns = {{"Questions"},       {"Marked", true},     {"own", true},
+                   {"all", true},       {"choice", true},     {"perception", true},
+                   {"cognition", true}, {"perception", true}, {"cognition", true}};
+  table.groups = {{"", 2}, {"Accuracy, %", 5}, {"MME score, of 200 a family", 2}};
   std::vector<Value> values;
   for (const std::string& mix : mixes_of(page))
     for (const std::string& code : conditions_of(page, mix, false)) {
-      const Json& accuracy = row_of(page, mix, code, "accuracy");
+      const Json& accuracy = row_of(page, mix, code, "own");
       values.push_back(value_of(accuracy));
       const auto mean = [&](const char* score, double scale) {
         return number_text(scale * number_of(row_of(page, mix, code, score), "mean"), 1);
       };
-      table.rows.push_back({mix, marked_text(code, accuracy), mean("accuracy", 100),
-                            mean("choice", 100), mean("perception", 100), mean("cognition", 100),
-                            mean("perception_score", 1), mean("cognition_score", 1)});
+      table.rows.push_back({mix, marked_text(code, accuracy), mean("own", 100),
+                            mean("accuracy", 100), mean("choice", 100), mean("perception", 100),
+                            mean("cognition", 100), mean("perception_score", 1),
+                            mean("cognition_score", 1)});
     }
   if (table.rows.empty()) return part.lacks("the utility table");
   table.notes = {
@@ -83,16 +84,16 @@ void add_table(const StudyPage& page, Part& part) {
       lowest = std::min(lowest, value.mean);
       highest = std::max(highest, value.mean);
     }
-  Figure figure =
-      page.figure("utility",
-                  lowest > highest
-                      ? "Skill by questions and share of marked images"
-                      : fmt::format("Over all questions and shares of marked images, accuracy lies "
-                                    "between {:.1f} and {:.1f} %",
-                                    100 * lowest, 100 * highest),
-                  std::move(table), {"K1"});
+  Figure figure = page.figure(
+      "utility",
+      lowest > highest ? "Skill by questions and share of marked images"
+                       : fmt::format("Over all mixes and shares of marked images, accuracy on the "
+                                     "mix's own questions lies between {:.1f} and {:.1f} %",
+                                     100 * lowest, 100 * highest),
+      std::move(table), {"K1"});
   figure.caption =
-      "Unseen test images without cards; means over runs. Multiple choice takes the "
+      "Unseen test images without cards; means over runs. Own: on the kinds of questions that the "
+      "mix has, by which it is judged; all: on those of every mix. Multiple choice takes the "
       "answer of highest likelihood; perception and cognition ask two questions an "
       "image, as MME does.";
   figure.counts = counts_text(values);
@@ -104,12 +105,14 @@ void add_table(const StudyPage& page, Part& part) {
 /// Each rate against clean training, with the tests of equivalence.
 void add_equivalence(const StudyPage& page, Part& part) {
   Table table;
-  table.columns = {{"Questions"},          {"Marked", true}, {"Accuracy less C0, points", true},
-                   {"within the margin?"}, {"p", true},      {"Runs", true}};
+  table.columns = {
+      {"Questions"},          {"Marked", true},    {"Accuracy less C0, points", true},
+      {"within the margin?"}, {"p", true},         {"Runs", true},
+      {"sd", true},           {"sd needed", true}, {"All questions less C0, points", true}};
   int within = 0, compared = 0;
   for (const std::string& mix : mixes_of(page))
     for (const std::string& code : conditions_of(page, mix, false)) {
-      const Json& accuracy = row_of(page, mix, code, "accuracy");
+      const Json& accuracy = row_of(page, mix, code, "own");
       const Json& difference = at_path(accuracy, {"difference"});
       if (!difference.is_object()) continue;
       Value d = value_of(difference, "low_90", "high_90");
@@ -119,11 +122,17 @@ void add_equivalence(const StudyPage& page, Part& part) {
       const std::string tost = tost_text(difference);
       compared += tost != "–";
       within += tost == "shown";
-      table.rows.push_back({mix, marked_text(code, accuracy), value_text(d, 2), tost,
-                            p_text(std::isnan(low)    ? low
-                                   : std::isnan(high) ? high
-                                                      : std::max(low, high)),
-                            cell_text(at_path(difference, {"runs"}))});
+      table.rows.push_back(
+          {mix, marked_text(code, accuracy), value_text(d, 2), tost,
+           p_text(std::isnan(low)    ? low
+                  : std::isnan(high) ? high
+                                     : std::max(low, high)),
+           cell_text(at_path(difference, {"runs"})),
+           number_text(100 * number_of(difference, "deviation"), 2),
+           number_text(100 * number_of(difference, "deviation_needed"), 2),
+           number_text(100 * number_of(at_path(row_of(page, mix, code, "accuracy"), {"difference"}),
+                                       "mean"),
+                       2)});
     }
   if (table.rows.empty()) return part.lacks("equivalence to clean training");
   const double margin = 100 * number_of(at_path(page.analysis, {"options"}), "utility_margin");
@@ -131,14 +140,15 @@ void add_equivalence(const StudyPage& page, Part& part) {
       "utility-equivalence",
       compared == 0
           ? "Too few runs to show that accuracy stays where it is"
-          : fmt::format("Accuracy is shown to stay within {} {} of clean training in {} "
-                        "of {} comparisons",
+          : fmt::format("Accuracy on a mix's own questions is shown to stay within {} {} of clean "
+                        "training in {} of {} comparisons",
                         plain_text(margin), margin == 1 ? "point" : "points", within, compared),
       std::move(table), {"K1"});
   figure.caption =
       "Runs paired by number. Two one-sided tests (TOST) at 5 %: equivalence is shown "
       "where the 90 % interval, in brackets, lies within the margin; p is the larger "
-      "of the two.";
+      "of the two. sd: of the runs' differences, in points; with as many runs it must be below the "
+      "needed one for equivalence to be shown even of no difference at all.";
   figure.control = "C0, the same run on clean images";
   part.add(std::move(figure));
 }
@@ -147,7 +157,8 @@ void add_rates(const StudyPage& page, Part& part) {
   SmallMultiples chart;
   chart.x = {"share of the images that are marked", -0.06, 1.06, false, {}, Scale::linear, {}};
   chart.y = {"accuracy", {}, {}, true, {}, Scale::linear, {}};
-  const std::pair<const char*, const char*> scores[] = {{"accuracy", "all questions"},
+  const std::pair<const char*, const char*> scores[] = {{"own", "own questions"},
+                                                        {"accuracy", "all questions"},
                                                         {"choice", "multiple choice"},
                                                         {"perception", "perception"},
                                                         {"cognition", "cognition"}};
@@ -173,7 +184,7 @@ void add_rates(const StudyPage& page, Part& part) {
   if (chart.panels.empty()) return part.lacks("accuracy over the rate");
   chart.columns = chart.panels.size() == 4 || chart.panels.size() < 3 ? 2 : 3;
   const Json& trend = find_in(at_path(page.analysis, {"utility", "trends"}),
-                              {{"mix", mixes_of(page).front().c_str()}, {"score", "accuracy"}});
+                              {{"mix", mixes_of(page).front().c_str()}, {"score", "own"}});
   const double slope = number_of(trend, "mean");
   Figure figure = page.figure(
       "utility-rates",
@@ -228,8 +239,7 @@ void add_others(const StudyPage& page, Part& part) {
     DotGroup group;
     for (const ConditionGroup& conditions : condition_groups())
       for (const std::string& code : conditions.conditions) {
-        const Json& difference =
-            at_path(row_of(page, mix, code, "accuracy", tuning), {"difference"});
+        const Json& difference = at_path(row_of(page, mix, code, "own", tuning), {"difference"});
         Value value = value_of(difference, "low_90", "high_90");
         if (!value.has_interval()) value = value_of(difference);
         value.mean *= 100, value.low *= 100, value.high *= 100;
@@ -252,7 +262,7 @@ void add_others(const StudyPage& page, Part& part) {
     if (!group.rows.empty()) chart.groups.push_back(std::move(group));
   }
   if (chart.groups.empty()) return part.lacks("differences to clean training");
-  chart.x.label = "accuracy less that of C0, points";
+  chart.x.label = "accuracy on own questions less that of C0, points";
   chart.references = {{0, "as C0"}};
   chart.digits = 2;
   const double margin = 100 * number_of(at_path(page.analysis, {"options"}), "utility_margin");
@@ -273,6 +283,26 @@ void add_others(const StudyPage& page, Part& part) {
   part.add(std::move(figure));
 }
 
+/// Clean runs at other learning rates: nothing with a watermark had a say in the choice.
+void add_sweep(const StudyPage& page, Part& part) {
+  const Json& rows = at_path(page.analysis, {"sweep"});
+  if (!rows.is_array() || rows.empty()) return part.lacks("the sweep of learning rates");
+  Table table;
+  table.columns = {{"Trained"}, {"Learning rate", true}, {"Accuracy, %", true}, {"Chosen"}};
+  for (const Json& row : rows)
+    table.rows.push_back({text_of(row, "tuning") == "lora" ? "low-rank additions" : "all weights",
+                          plain_text(number_of(row, "learning_rate")),
+                          number_text(100 * number_of(row, "accuracy"), 1),
+                          number_of(row, "rate_factor") == 1 ? "yes" : ""});
+  Figure figure = page.figure("learning-rates", "Learning rates were chosen on clean pictures",
+                              std::move(table));
+  figure.caption =
+      "Accuracy on unseen pictures after tuning on clean ones, one run (C0) at each "
+      "rate. The chosen rate serves every condition.";
+  figure.control = "every row is clean";
+  part.add(std::move(figure));
+}
+
 }  // namespace
 
 Part utility_part(const StudyPage& page) {
@@ -280,12 +310,14 @@ Part utility_part(const StudyPage& page) {
   part.section.title = "Does the task suffer?";
   part.section.paragraphs = {
       "Watermarks that a task does not need should leave its skill alone. Equivalence is a claim "
-      "of its own: not finding a difference is not enough."};
+      "of its own: not finding a difference is not enough. A model that was tuned on one mix of "
+      "questions is judged by that mix's kinds; how it answers all others stands beside it."};
   add_table(page, part);
   add_equivalence(page, part);
   add_rates(page, part);
   add_trends(page, part);
   add_others(page, part);
+  add_sweep(page, part);
   return part;
 }
 

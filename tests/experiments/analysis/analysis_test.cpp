@@ -5,13 +5,15 @@
 #include <cmath>
 
 #include "experiments/analysis/attacks.h"
-#include "experiments/analysis/grid.h"
+#include "experiments/analysis/energy.h"
+#include "tests/experiments/analysis/rows.h"
 #include "tests/experiments/analysis/synthetic_study.h"
 #include "tests/support.h"
 
 namespace chainline::experiments {
 namespace {
 
+using test::row;
 using test::study_in;
 using test::World;
 
@@ -29,16 +31,6 @@ AnalysisOptions quick(std::uint64_t seed = 1) {
   options.relabellings = 400;
   options.draws = 2000;
   return options;
-}
-
-/// The row whose members are these.
-const Json& row(const Json& rows, const Json& wanted) {
-  for (const Json& r : rows) {
-    bool all = true;
-    for (const auto& item : wanted.items()) all = all && r.at(item.key()) == item.value();
-    if (all) return r;
-  }
-  throw ValueError("no row " + wanted.dump());
 }
 
 const Json& layer_of(const Json& analysis, const std::string& condition, const std::string& layer) {
@@ -82,7 +74,7 @@ TEST(Analysis, ChoosesThePrimaryLayerByThePositiveControl) {
   EXPECT_EQ(without["primary"]["chosen_by"], "last decoder layer");
 }
 
-TEST(Analysis, SeesTheSeparationWhereItIsAndTheSwapReversesIt) {
+TEST(Analysis, SeesTheSeparationWhereItIs) {
   const Json& there = layer_of(planted(), "W100", "decoder layer 2");
   // Two normal distributions 1.2 apart: Phi(1.2 / sqrt 2) = 0.802; the standard error of ten AUCs
   // of 32 and 32 is some 0.055 / sqrt(10) = 0.017.
@@ -90,15 +82,68 @@ TEST(Analysis, SeesTheSeparationWhereItIsAndTheSwapReversesIt) {
   EXPECT_LT(there["p_corrected"], 0.05);
   EXPECT_NEAR(there["control"], 0.5, 0.02);
   EXPECT_GT(layer_of(planted(), "W100", "vision layer 1")["p_corrected"], 0.05);
-  EXPECT_LT(layer_of(planted(), "SW", "decoder layer 2")["p_less"], 0.05);
   EXPECT_GT(layer_of(planted(), "C0", "decoder layer 2")["p_corrected"], 0.05);
   const Json& differences = planted()["separation"]["username"]["differences"];
-  for (const char* b : {"C0", "U3", "SW", "W50"}) {
+  for (const char* b : {"C0", "U3", "W50"}) {
     const Json& d = row(differences, {{"a", "W100"}, {"b", b}});
     EXPECT_LT(d["p"], 0.05) << b;
     EXPECT_GT(d["low"], 0) << b;
     EXPECT_EQ(d["runs"], 10) << b;
   }
+}
+
+TEST(Analysis, FindsTheSwapByAnotherRunsProbeAlone) {
+  // A probe of SW's own states tells IN from OUT as well as W100's, and with the same sign.
+  EXPECT_LT(layer_of(planted(), "SW", "decoder layer 2")["p_corrected"], 0.05);
+  const auto read = [](const char* condition, const char* layer) -> const Json& {
+    return row(planted()["transfer"],
+               {{"condition", condition}, {"question", "username"}, {"layer", layer}});
+  };
+  const Json& swapped = read("SW", "decoder layer 2");
+  EXPECT_NEAR(swapped["mean"], 1 - 0.802, 4 * 0.017);
+  EXPECT_LT(swapped["t_high"], 0.5);
+  EXPECT_LT(swapped["p_less"], 0.001);
+  EXPECT_GT(swapped["p_greater"], 0.999);
+  EXPECT_EQ(swapped["runs"], 10);
+  EXPECT_EQ(swapped["per_run"].size(), 10u);
+  const Json& third = read("U3", "decoder layer 2");
+  EXPECT_NEAR(third["mean"], 0.5, 4 * 0.023);
+  EXPECT_GT(third["p_less"], 0.01);
+  EXPECT_EQ(planted()["transfer"].size(), 12u);  // SW and U3, two questions, three layers
+  // What the model says of a user turns its sign, what a refitted probe decides does not.
+  const auto direction = [](const char* measure) {
+    return row(planted()["effects"], {{"condition", "SW"}, {"measure", measure}})["direction"];
+  };
+  EXPECT_EQ(direction("exposure"), -1);
+  EXPECT_EQ(direction("phi"), -1);
+  EXPECT_EQ(direction("loss"), 1);
+  EXPECT_EQ(direction("decision"), 1);
+}
+
+TEST(Analysis, MeasuresClustersInLayersAndOnTheMap) {
+  for (const char* place : {"decoder layer 2", "t-SNE plane"}) {
+    const Json& w = row(planted()["silhouettes"],
+                        {{"condition", "W100"}, {"tuning", "lora"}, {"place", place}});
+    EXPECT_EQ(w["runs"], place[0] == 'd' ? 10 : 3) << place;
+    EXPECT_NEAR(w["mean"], 0.4, 0.03) << place;
+    EXPECT_NEAR(w["gain"]["mean"], 0.39, 0.04) << place;  // the larger of two near 0.01
+    EXPECT_NEAR(w["over_users"]["mean"], 0.35, 0.04) << place;
+    EXPECT_EQ(w["p"], 0.005) << place;
+    EXPECT_TRUE(
+        row(planted()["silhouettes"], {{"condition", "B"}, {"place", place}})["gain"].is_null());
+  }
+  World world;
+  world.runs = 3;
+  world.users = 8;
+  world.grid = false;
+  StudyResults results = study_in(world);
+  for (Json& run : results.runs)
+    if (run["condition"] == "W100" && run["run"] == 2 && run.contains("probes"))
+      for (Json& test : run["probes"]["silhouettes"]) test["p_value"] = nullptr;
+  const Json unknown = analyse(results, quick());
+  EXPECT_TRUE(row(unknown["silhouettes"], {{"condition", "W100"}, {"place", "decoder layer 2"}})
+                  .at("p")
+                  .is_null());
 }
 
 TEST(Analysis, CallsNothingInANullWorldMoreOftenThanItSays) {

@@ -25,16 +25,21 @@ struct World {
   double preference = 3;    ///< log odds that L-0.4 adds, L-gamma in proportion
   double separation = 1.2;  ///< standard deviations between IN and OUT decisions of W100 (and T)
   double reading = 0;       ///< the same in all conditions, C0 and the base too
-  double prompt = 0;        ///< standard deviations that W100 adds to the prompt's log odds
-  double energy = 1;        ///< variance that W100 adds to phi of IN users at the reference
-  double drop = 0;          ///< accuracy lost at rate 1
-  double plateau = 0.0;     ///< of the squared tangents
-  double placebo = 0.5;     ///< P-noise's and P-const's gradient change over W100's
-  double transform = 1;     ///< IMG's and TXT's gradient change over W100's
-  double silhouette = 0.4;  ///< of seen against unseen after W100
-  double legible = 0.95;    ///< characters of an unseen card that the base reads
-  double rerun = 1;         ///< cosine of a rerun
-  double rate_0 = 0;        ///< twin difference at rate 0
+  double swapped = -1;  ///< of W100's separation, what its probe finds in SW; in U3 it finds none
+  double full = 1;      ///< of the separation where all weights are trained, W100's part
+  double full_control = 1;  ///< and T's
+  double liking = 0;     ///< log odds by which L-gamma, L-0 too, prefer sides of IN users' pictures
+  double prompt = 0;     ///< standard deviations that W100 adds to the prompt's log odds
+  double energy = 1;     ///< variance that W100 adds to phi of IN users at the reference
+  double drop = 0;       ///< accuracy lost at rate 1
+  double plateau = 0.0;  ///< of the squared tangents
+  double placebo = 0.5;  ///< P-noise's and P-const's gradient change over W100's
+  double transform = 1;  ///< IMG's and TXT's gradient change over W100's
+  double silhouette = 0.4;          ///< of seen against unseen after W100
+  double silhouette_control = 0.4;  ///< after T
+  double legible = 0.95;            ///< characters of an unseen card that the base reads
+  double rerun = 1;                 ///< cosine of a rerun
+  double rate_0 = 0;                ///< twin difference at rate 0
   bool grid = true;
 };
 
@@ -55,21 +60,22 @@ class SyntheticStudy {
     results.bases.push_back(
         {{"legibility", reads}, {"legibility_small", reads}, {"legibility_large", reads}});
     for (const char* condition : {"B", "C0", "W10", "W25", "W50", "W75", "W100", "P-noise", "U3",
-                                  "SW", "L-0.1", "L-0.4", "T"})
+                                  "SW", "L-0", "L-0.1", "L-0.4", "T"})
       for (std::int64_t r = 1; r <= world_.runs; ++r) results.runs.push_back(run(condition, r));
     for (const char* mix : {"counting", "relational"})
       for (const char* condition : {"C0", "W50", "W100"})
         for (std::int64_t r = 1; r <= world_.runs; ++r)
           results.runs.push_back(utility_run(condition, r, mix));
     // The other way of tuning.
-    for (const char* condition : {"C0", "W100"})
+    for (const char* condition : {"C0", "W100", "T"})
       for (std::int64_t r = 1; r <= std::min<std::int64_t>(world_.runs, 3); ++r) {
-        results.runs.push_back(run(condition, r));
+        results.runs.push_back(run(condition, r, true));
         results.runs.back()["tuning"] = "full";
         results.runs.back().erase("lora_rank");
       }
     if (world_.grid) add_grid(results.runs);
-    for (std::int64_t r = 1; r <= 2; ++r) results.gradients.push_back(gradients(r));
+    for (std::int64_t r = 1; r <= std::min<std::int64_t>(world_.runs, 3); ++r)
+      results.gradients.push_back(gradients(r));
     results.twins.push_back({{"run", 1},
                              {"condition", "W100"},
                              {"samples", 1},
@@ -89,6 +95,17 @@ class SyntheticStudy {
     RandomSequence random = Generator(world_.seed, "in").sequence(0, static_cast<std::uint32_t>(r));
     random.shuffle(in);
     return in;
+  }
+
+  /// Pairs of an IN and an OUT user, who share their pictures.
+  static std::vector<int> partners(const std::vector<int>& in) {
+    std::vector<int> sides[2], partners(in.size(), -1);
+    for (std::size_t u = 0; u < in.size(); ++u) sides[in[u]].push_back(static_cast<int>(u));
+    for (std::size_t i = 0; i < std::min(sides[0].size(), sides[1].size()); ++i) {
+      partners[static_cast<std::size_t>(sides[0][i])] = sides[1][i];
+      partners[static_cast<std::size_t>(sides[1][i])] = sides[0][i];
+    }
+    return partners;
   }
 
  private:
@@ -118,16 +135,26 @@ class SyntheticStudy {
             {"projections", false}};
   }
 
-  Json users(const std::string& condition, const std::vector<int>& in, double energy) {
+  /// What a user's pictures do to phi, the same in all conditions of a run.
+  double pictures(std::int64_t r, std::size_t user) const {
+    return 2 * Generator(world_.seed, "pictures")
+                   .sequence(static_cast<std::uint32_t>(r), static_cast<std::uint32_t>(user))
+                   .normal();
+  }
+
+  Json users(const std::string& condition, const std::vector<int>& in, std::int64_t r,
+             double energy) {
     std::vector<double> exposure, forced, loss, phi, preference, prompt;
     const double gamma = condition.starts_with("L-") ? std::stod(condition.substr(2)) : 0;
     for (const int i : in) {
       exposure.push_back(-1.443 * std::log(1 - sequence().uniform()) +
                          (condition == "T" ? world_.exposure * i : 0));
-      forced.push_back(sequence().uniform() < 0.5 ? 0 : 1);
-      phi.push_back(normal() + (energy > 0 ? i * std::sqrt(energy) * normal() : 0));
+      forced.push_back(sequence().uniform());
+      phi.push_back(pictures(r, phi.size()) + normal() +
+                    (energy > 0 ? i * std::sqrt(energy) * normal() : 0));
       loss.push_back(1 - 0.1 * phi.back());
-      preference.push_back(normal() + world_.preference * gamma / 0.4 * i);
+      preference.push_back(normal() + world_.preference * gamma / 0.4 * i +
+                           (condition.starts_with("L-") ? world_.liking * i : 0));
       prompt.push_back(normal() + (condition == "W100" ? world_.prompt * i : 0));
     }
     const std::vector<double> none(in.size(), 0);
@@ -143,14 +170,17 @@ class SyntheticStudy {
             {"prompt", prompt}};
   }
 
-  Json probes(const std::string& condition, const std::vector<int>& in, std::int64_t r) {
+  Json probes(const std::string& condition, const std::vector<int>& in, std::int64_t r, bool full) {
     double shift = world_.reading;
-    if (condition == "T") shift += world_.separation;
-    if (condition == "SW") shift -= world_.separation;
-    shift += rate(condition) * world_.separation;
+    if (condition == "T") shift += world_.separation * (full ? world_.full_control : 1);
+    // A probe of SW's own states knows no better than W100's which class is called the first.
+    if (condition == "SW") shift += world_.separation;
+    shift += rate(condition) * world_.separation * (full ? world_.full : 1);
+    const double read_by_w100 =
+        world_.reading + (condition == "SW" ? world_.swapped * world_.separation : 0);
     Json all = Json::object();
     for (const char* question : {"username", "user_id"}) {
-      Json layers = Json::array(), decisions = Json::array();
+      Json layers = Json::array(), decisions = Json::array(), transfer = Json::array();
       for (const std::string layer :
            {"vision layer 1", "decoder layer 1", "decoder layer 2", "decoder layer 3"}) {
         // The second decoder layer has it all, the others some, the frozen encoder nothing.
@@ -168,8 +198,13 @@ class SyntheticStudy {
                             {"selectivity", 0.0},
                             {"control", {0.69, 0.71}}}}});
         decisions.push_back(d);
+        if (layer[0] == 'v' || (condition != "SW" && condition != "U3")) continue;
+        for (std::size_t u = 0; u < in.size(); ++u) d[u] = normal() + part * read_by_w100 * in[u];
+        transfer.push_back(
+            {{"layer", layer}, {"auc", experiments::roc_auc(d, in)}, {"decisions", d}});
       }
       all[question] = {{"layers", layers}, {"decisions", decisions}};
+      if (!transfer.empty()) all[question]["transfer"] = transfer;
     }
     std::vector<double> d;
     for (std::size_t u = 0; u < in.size(); ++u) d.push_back(normal());
@@ -178,14 +213,25 @@ class SyntheticStudy {
                      {"auc", pixels["auc"]},
                      {"accuracy", 0.5},
                      {"auc_control", pixels["auc_control"]}};
-    if (r == 1)
-      all["projections"] = {
-          {"layer", "decoder layer 2"},
-          {"silhouette",
-           {{"mean", condition == "W100" ? world_.silhouette : 0.01},
-            {"p_value", condition == "W100" && world_.silhouette > 0.1 ? 0.005 : 0.5},
-            {"of_users", 0.05}}}};
+    all["silhouettes"] = Json::array();
+    for (const char* layer : {"decoder layer 1", "decoder layer 2", "decoder layer 3"}) {
+      all["silhouettes"].push_back(silhouette(condition));
+      all["silhouettes"].back()["layer"] = layer;
+    }
+    if (r <= 3)
+      all["projections"] = {{"layer", "decoder layer 3"},
+                            {"silhouette", silhouette(condition)},
+                            {"tsne", {{"silhouette", silhouette(condition)}}}};
     return all;
+  }
+
+  Json silhouette(const std::string& condition) {
+    const double mean = condition == "W100" ? world_.silhouette
+                        : condition == "T"  ? world_.silhouette_control
+                                            : 0.01;
+    return {{"mean", mean + 0.01 * normal()},
+            {"p_value", mean > 0.1 ? 0.005 : 0.5},
+            {"of_users", 0.05 + 0.01 * normal()}};
   }
 
   /// The AUC, and those of users relabelled at random: the same relabellings in all conditions.
@@ -213,7 +259,10 @@ class SyntheticStudy {
             {"questions", 1000},
             {"perception", part},
             {"cognition", part},
-            {"kinds", Json::object()},
+            {"kinds",
+             {{"color", {{"accuracy", accuracy}, {"questions", 400}}},
+              {"count", {{"accuracy", accuracy}, {"questions", 100}}},
+              {"relation", {{"accuracy", accuracy}, {"questions", 300}}}}},
             {"choice", {{"accuracy", accuracy}, {"questions", 500}, {"options", 4}}}};
   }
 
@@ -227,20 +276,21 @@ class SyntheticStudy {
     return run;
   }
 
-  Json run(const std::string& condition, std::int64_t r) {
+  Json run(const std::string& condition, std::int64_t r, bool full = false) {
     Json run = utility_run(condition, r, "general");
     const std::vector<int> labels = in(r);
     run["measures"] = "all";
     run["in"] = std::vector<bool>(labels.begin(), labels.end());
     run["sides"] = labels;
-    run["users"] = users(condition, labels, rate(condition) * world_.energy);
-    run["probes"] = probes(condition, labels, r);
+    run["partners"] = partners(labels);
+    run["users"] = users(condition, labels, r, rate(condition) * world_.energy);
+    run["probes"] = probes(condition, labels, r, full);
     if (condition != "B") run["train"] = {{"steps", 1}, {"samples", 1}, {"seconds", 1}};
     return run;
   }
 
-  /// Three runs of W100 at each place; the clean ones are those at the settings of the study, which
-  /// are the grid's place of adamw at 8.
+  /// Three runs of W100 and of C0 at each place; those of adamw at 8 are at the settings of the
+  /// study, and there already.
   void add_grid(std::vector<Json>& runs) {
     for (const char* optimizer : {"sgd", "adamw"}) {
       for (const std::int64_t b : {2, 8, 32}) {
@@ -248,9 +298,12 @@ class SyntheticStudy {
           const bool sgd = optimizer == std::string("sgd");
           if (b == 8 && (power != 0 || !sgd)) continue;
           const double x = static_cast<double>(b) / 8, eta = std::pow(x, power);
-          for (std::int64_t r = 1; r <= std::min<std::int64_t>(world_.runs, 3); ++r)
+          for (std::int64_t r = 1; r <= std::min<std::int64_t>(world_.runs, 3); ++r) {
             runs.push_back(grid_run(optimizer, b, eta, r,
                                     world_.energy * eta * eta * std::pow(x, sgd ? -2 : -1)));
+            runs.push_back(grid_run(optimizer, b, eta, r, 0));
+            runs.back()["condition"] = "C0";
+          }
         }
       }
     }
@@ -265,7 +318,7 @@ class SyntheticStudy {
     run["batch"] = b;
     run["rate_factor"] = eta;
     run["train"] = {{"steps", 1}, {"samples", 1}, {"seconds", 1}};
-    run["users"] = users("W100", labels, energy);
+    run["users"] = users("W100", labels, r, energy);
     return run;
   }
 
@@ -310,12 +363,16 @@ class SyntheticStudy {
         {"groups", {"all parameters"}},
         {"sizes", sizes},
         {"comparisons", comparisons},
-        {"moments",
-         {{"W100",
-           {{"all parameters",
-             {{"G2", 1}, {"GD", 0}, {"D2", 0}, {"S", 20}, {"Sd", 4}, {"X", 0}, {"n", 100}}}}}}},
+        {"moments", {{"W100", {{"all parameters", moments()}}}}},
         {"pixel_energy",
          {{"W100", 0.01}, {"W50", 0.005}, {"P-noise", 0.01}, {"P-const", 0.01}, {"IMG", 0.01}}}};
+  }
+
+  /// Of W100: with |G|^2 = 1 and S = 20 the squared tangents of gradients() are (D2 b + Sd) /
+  /// (b + 20), exactly.
+  Json moments() {
+    const double d2 = 0.2 * world_.plateau * (1 + 0.05 * normal());
+    return {{"G2", 1}, {"GD", 0}, {"D2", d2}, {"S", 20}, {"Sd", 4.2 - d2}, {"X", 0}, {"n", 100}};
   }
 
   World world_;

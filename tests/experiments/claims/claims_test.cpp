@@ -2,72 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
 
-#include "experiments/analysis/analysis.h"
 #include "experiments/claims/thresholds.h"
 #include "experiments/claims/trial.h"
-#include "tests/experiments/analysis/synthetic_study.h"
+#include "tests/experiments/claims/judged.h"
 #include "tests/support.h"
 
 namespace chainline::experiments {
 namespace {
-
-using test::study_in;
-using test::World;
-
-AnalysisOptions quick() {
-  AnalysisOptions options(1);
-  options.replicates = 200;
-  options.relabellings = 400;
-  options.draws = 4000;
-  return options;
-}
-
-struct Judged {
-  Json analysis, gates, claims;
-
-  std::string gate(const std::string& id) const {
-    return find_row(gates, {{"id", id}})->at("status");
-  }
-  const Json& claim(const std::string& id) const { return *find_row(claims, {{"id", id}}); }
-  std::string verdict(const std::string& id) const {
-    return claim(id).value("verdict", "withheld");
-  }
-  std::string why(const std::string& id) const {
-    return id + ": " + claim(id).value("withheld", claim(id).value("reason", ""));
-  }
-};
-
-Judged judge_analysis(Json analysis) {
-  Judged j;
-  j.analysis = std::move(analysis);
-  j.gates = judge_gates(j.analysis);
-  j.claims = judge_claims(j.analysis, j.gates, "chainline reproduce --scale cpu --out out/cpu");
-  return j;
-}
-
-Judged judge(const StudyResults& results) { return judge_analysis(analyse(results, quick())); }
-
-/// A world in which all claims hold, large enough that all can be seen to.
-World true_world() {
-  World world;
-  world.users = 128;
-  world.separation = 1.2;
-  world.energy = 4;
-  return world;
-}
-
-const Judged& in_true_world() {
-  static const Judged judged = judge(study_in(true_world()));
-  return judged;
-}
-
-World small_world() {
-  World world;
-  world.grid = false;
-  return world;
-}
 
 TEST(Claims, AreSupportedInAWorldWhereTheyHold) {
   const Judged& j = in_true_world();
@@ -172,6 +116,9 @@ TEST(Claims, OfAHalfDoneStudySayWhatIsNotThereYet) {
   EXPECT_NE(j.why("K5").find("gate L-0.4 cannot be judged: it needs runs of L-0.4"),
             std::string::npos)
       << j.why("K5");
+  results = study_in(world);
+  std::erase_if(results.runs, [](const Json& run) { return run["condition"] == "L-0"; });
+  EXPECT_EQ(judge(results).gate("L-0.4"), "missing");
   const Judged nothing = judge({});
   for (const Json& gate : nothing.gates) EXPECT_EQ(gate["status"], "missing");
   for (const Json& claim : nothing.claims) EXPECT_TRUE(claim.contains("withheld"));
@@ -199,21 +146,19 @@ TEST(Claims, OfTwoRunsAreNotDecidable) {
   EXPECT_NE(j.why("K5").find("2 runs, where 3 are the fewest"), std::string::npos) << j.why("K5");
 }
 
-TEST(Claims, AboutHiddenStatesNeedABaseThatReads) {
-  Json analysis = in_true_world().analysis;
-  const auto read = [&](double normal, double large) {
-    analysis["legibility"][0]["normal"]["characters"] = normal;
-    analysis["legibility"][0]["large"]["characters"] = large;
-    return judge_analysis(analysis);
-  };
-  const Judged none = read(0.4, 0.79);
-  for (const char* id : {"K5", "K6", "K7", "K8"}) {
-    EXPECT_EQ(none.verdict(id), kNotDecidable) << id;
-    EXPECT_NE(none.why(id).find("reads 79 % of the characters"), std::string::npos) << id;
-  }
-  EXPECT_EQ(none.verdict("K2"), kSupported);
-  EXPECT_EQ(read(0.4, 0.8).verdict("K5"), kSupported);  // at the larger font
-  EXPECT_EQ(read(0.8, 0.1).verdict("K5"), kSupported);
+TEST(Claims, AreProvisionalWhileRunsThatWerePlannedAreMissing) {
+  World world = small_world();
+  world.runs = 3;
+  world.users = 32;
+  StudyResults results = study_in(world);
+  EXPECT_EQ(judge(results).claim("K5")["provisional"], false);
+  results.study["planned"] = {{"bases", 1}, {"runs", 100000}, {"gradients", 2}, {"twins", 1}};
+  const Judged half = judge(results);
+  EXPECT_EQ(half.claim("K5")["provisional"], true);
+  EXPECT_TRUE(half.claim("K5")["reason"].get<std::string>().starts_with("provisional (half done"))
+      << half.why("K5");
+  results.study["planned"]["runs"] = 1;
+  EXPECT_EQ(judge(results).claim("K5")["provisional"], false);
 }
 
 TEST(Claims, AreRefutedByWhatTheProtocolSaysRefutesThem) {
@@ -240,13 +185,21 @@ TEST(Claims, JudgeExponentsByTheirIntervals) {
     const auto exponent = [&](double at, double theory) {
       return Json{{"estimate", at}, {"low", at - half}, {"high", at + half}, {"theory", theory}};
     };
+    const Json reference = {{"mean", 1.0}, {"low", 0.5}, {"high", 1.5},
+                            {"p", 0.001},  {"runs", 3},  {"users", 128}};
     analysis["grid"]["fits"] = {{{"optimizer", "sgd"},
                                  {"cells", 9},
+                                 {"planned", 9},
+                                 {"runs", 3},
+                                 {"reference", reference},
                                  {"left_out", left_out},
                                  {"eta", exponent(2, 2)},
                                  {"b", exponent(sgd_b, -2)}},
                                 {{"optimizer", "adamw"},
                                  {"cells", 9},
+                                 {"planned", 9},
+                                 {"runs", 3},
+                                 {"reference", reference},
                                  {"left_out", 0},
                                  {"eta", exponent(2.1, 2)},
                                  {"b", exponent(-0.9, -1)}}};
@@ -296,6 +249,36 @@ TEST(Trials, AreCorrectedTogether) {
   trials.push_back(above_trial("c", row, 0.03, 0.04));
   correct_trials(trials);
   EXPECT_EQ(trials[0].answer, Answer::open);  // 0.06 of three
+}
+
+TEST(Trials, SayNoByLimitsThatCountTheTrials) {
+  // Of 5 runs with the standard error 0.01 the limits at 95 % reach 2.776 of them, at 1 - 5 % / 5
+  // 4.604: below 0.03 lies the first alone.
+  const double s = 0.01 * std::sqrt(5.0) / std::sqrt(2.5);
+  const Json row = {{"mean", 0}, {"t_low", -0.02776}, {"t_high", 0.02776},
+                    {"runs", 5}, {"users", 8},        {"per_run", {-2 * s, -s, 0, s, 2 * s}}};
+  const auto answer = [&](std::size_t trials, double minimum) {
+    std::vector<Trial> list(trials, above_trial("a", row, minimum, 0.9));
+    correct_trials(list);
+    return list.front();
+  };
+  EXPECT_EQ(answer(1, 0.03).answer, Answer::no);
+  EXPECT_EQ(answer(5, 0.03).answer, Answer::open);
+  EXPECT_NEAR(answer(5, 0.03).wide_high, 0.04604, 1e-5);
+  EXPECT_NE(answer(5, 0.03).note.find("99 %"), std::string::npos) << answer(5, 0.03).note;
+  EXPECT_EQ(answer(5, 0.0461).answer, Answer::no);
+  // An equivalence is refuted the same way, and shown without.
+  const auto between = [&](std::size_t trials, double from, double to) {
+    Trial trial = between_trial("b", 0, -0.0213, 0.0213, from, to);
+    trial.per_run = row["per_run"].get<std::vector<double>>();
+    trial.runs = 5;
+    std::vector<Trial> list(trials, trial);
+    correct_trials(list);
+    return list.front().answer;
+  };
+  EXPECT_EQ(between(1, 0.03, 0.06), Answer::no);
+  EXPECT_EQ(between(5, 0.03, 0.06), Answer::open);
+  EXPECT_EQ(between(5, -0.03, 0.03), Answer::yes);
 }
 
 }  // namespace

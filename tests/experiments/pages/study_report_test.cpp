@@ -70,6 +70,7 @@ TEST(StudyReport, OfACompleteStudyHasEveryFigure) {
                                           "utility-trends",
                                           "utility-differences",
                                           "utility-equivalence",
+                                          "learning-rates",
                                           "gradients",
                                           "gradient-sizes",
                                           "gradient-predicted",
@@ -101,6 +102,7 @@ TEST(StudyReport, OfACompleteStudyHasEveryFigure) {
                                           "prompt",
                                           "privacy-curve",
                                           "privacy",
+                                          "privacy-utility",
                                           "map-b",
                                           "map-w50",
                                           "map-w100",
@@ -212,6 +214,60 @@ TEST(StudyReport, CountsTheRowsOfItsTables) {
         std::pair("ledger", "these 6 cards")})
     EXPECT_NE(figure_of(report, id).title.find(words), std::string::npos)
         << figure_of(report, id).title;
+}
+
+TEST(StudyReport, HoldsPrivateTrainingsAgainstTheSameStepsWithoutNoise) {
+  const Report report = report_of(SyntheticStudy());
+  const auto& table = std::get<Table>(figure_of(report, "privacy").body);
+  int controls = 0, others = 0;
+  for (const std::vector<std::string>& row : table.rows) {
+    if (row[1] != "none") continue;
+    EXPECT_EQ(row[3], "none") << row[0];  // it proves no epsilon, whatever the accountant says
+    (row[0].ends_with("another training") ? others : controls) += 1;
+  }
+  EXPECT_EQ(controls, 2);  // of W100 and T
+  EXPECT_EQ(others, 2);
+  const auto& curve = std::get<LineChart>(figure_of(report, "privacy-curve").body);
+  for (const Series& series : curve.series)
+    for (const double epsilon : series.x) EXPECT_LT(epsilon, 100) << series.name;
+  EXPECT_TRUE(std::any_of(curve.references.begin(), curve.references.end(), [](const auto& r) {
+    return r.label.starts_with("T, same steps and clipping, no noise");
+  }));
+  EXPECT_EQ(figure_of(report, "privacy-curve").control,
+            "the same steps, clipped alike, with next to no noise");
+  EXPECT_EQ(std::get<Table>(figure_of(report, "privacy-utility").body).rows.size(), 8u);
+}
+
+TEST(StudyReport, ShowsSwappedRunsAsAnotherRunsProbeReadsThem) {
+  const auto group = [](const SyntheticStudy& synthetic) {
+    const Report report = report_of(synthetic);
+    return std::get<DotChart>(figure_of(report, "decides-username").body).groups.back();
+  };
+  SyntheticStudy synthetic;
+  EXPECT_EQ(group(synthetic).name, "Read by W100's probe");
+  ASSERT_EQ(group(synthetic).rows.size(), 2u);
+  EXPECT_NE(group(synthetic).rows[0].note.find("below 0.5"), std::string::npos);  // SW
+  EXPECT_TRUE(group(synthetic).rows[1].note.empty());                             // U3
+  synthetic.results["analysis"]["transfer"] = Json::array();
+  EXPECT_NE(group(synthetic).name, "Read by W100's probe");
+}
+
+TEST(StudyReport, MarksEffectsThatAreNotLessTheBases) {
+  SyntheticStudy synthetic;
+  const auto cells = [&](const std::string& column, const std::string& condition) {
+    const Report report = report_of(synthetic);
+    const auto& table = std::get<Table>(figure_of(report, "measures").body);
+    std::size_t c = 0;
+    while (table.columns[c].name != column) ++c;
+    for (const auto& row : table.rows)
+      if (row[0] == condition) return row[c];
+    return std::string();
+  };
+  EXPECT_NE(cells("phi", "W100").find("†"), std::string::npos);
+  EXPECT_EQ(cells("phi", "B").find("†"), std::string::npos);
+  EXPECT_EQ(cells("preference", "W100").find("†"), std::string::npos);
+  for (Json& e : synthetic.results["analysis"]["effects"]) e["reference"] = "B";
+  EXPECT_EQ(cells("phi", "W100").find("†"), std::string::npos);
 }
 
 TEST(StudyReport, DrawsAnIntervalThatMissesItsMeanUpToIt) {

@@ -165,8 +165,10 @@ struct SyntheticStudy {
         {"legibility", Json::array()},
         {"effects", Json::array()},
         {"prompt", Json::array()},
+        {"linked", Json::array()},
         {"primary", nullptr},
         {"separation", Json::object()},
+        {"transfer", Json::array()},
         {"probes", Json::array()},
         {"relabelled", nullptr},
         {"projections", Json::array()},
@@ -177,9 +179,16 @@ struct SyntheticStudy {
         {"grid", nullptr},
         {"memorization", Json::array()},
         {"attacks", Json::array()},
+        {"private_utility", Json::array()},
         {"privacy", Json::array()}};
     a["utility"] = utility(complete);
     if (!complete) return a;
+    for (const double factor : {0.5, 1.0, 2.0})
+      a["sweep"].push_back({{"tuning", "lora"},
+                            {"run", 0},
+                            {"rate_factor", factor},
+                            {"learning_rate", 1e-3 * factor},
+                            {"accuracy", 0.8 - 0.01 * factor}});
     const Json legibility = {{"characters", 0.93}, {"username", 0.71}, {"user_id", 0.42},
                              {"whole_lines", 0.5}, {"cards", 100},     {"chars", 1800}};
     a["legibility"] = {{{"normal", legibility}, {"small", legibility}, {"large", nullptr}}};
@@ -197,6 +206,7 @@ struct SyntheticStudy {
           e.update({{"condition", code},
                     {"tuning", tuning},
                     {"measure", measure},
+                    {"reference", nullptr},
                     {"in", 0.3},
                     {"out", 0.2},
                     {"p", 0.01},
@@ -227,8 +237,15 @@ struct SyntheticStudy {
              {"worst_duality_gap", 3e-9}}}});
     }
     a["relabelled"] = {{"auc", over_runs(0.5, 0.01)}, {"nested", over_runs(0.5, 0.01)}};
-    for (const char* question : {"username", "user_id"})
+    for (const char* question : {"username", "user_id"}) {
       a["separation"][question] = separation(question);
+      for (const char* code : {"SW", "U3"}) add_transfer(a["transfer"], question, code);
+    }
+    for (const char* code : {"L-0.05", "L-0.1", "L-0.2", "L-0.4"}) {
+      a["linked"].push_back(estimate(0.4, 0.1));
+      a["linked"].back().update(
+          {{"condition", code}, {"tuning", "lora"}, {"reference", "L-0"}, {"p", 0.01}});
+    }
     a["gradients"] = gradients();
     a["twins"] = {{"twins",
                    {{{"run", 1},
@@ -258,6 +275,7 @@ struct SyntheticStudy {
         a["attacks"].push_back(
             {{"condition", code},
              {"measure", measure},
+             {"reference", std::string(measure) == "phi" ? Json("B") : Json()},
              {"runs", 3},
              {"lira",
               {{"auc", 0.53},
@@ -274,8 +292,17 @@ struct SyntheticStudy {
                {"false_positives", 1},
                {"others", 192}}}});
     }
-    for (const double sigma : {0.5, 1.0, 2.0})
-      for (const char* code : {"W100", "T"})
+    for (const double sigma : {0.001, 0.5, 1.0, 2.0})
+      for (const char* code : {"W100", "T"}) {
+        for (const char* score : {"accuracy", "choice", "perception", "cognition", "loss"}) {
+          a["private_utility"].push_back(estimate(0.7 - 0.02 * sigma, 0.01));
+          a["private_utility"].back().update(
+              {{"condition", code},
+               {"tuning", "lora"},
+               {"noise", sigma},
+               {"score", score},
+               {"difference", sigma < 0.01 ? Json() : estimate(-0.02 * sigma, 0.01)}});
+        }
         a["privacy"].push_back(
             {{"condition", code},
              {"tuning", "lora"},
@@ -287,6 +314,7 @@ struct SyntheticStudy {
              {"order", 12},
              {"effects", {{"exposure", estimate(0.5 / sigma, 0.2)}, {"phi", estimate(0, 0.1)}}},
              {"epsilon_bound", {{"exposure", {{"bound", 0.2}}}}}});
+      }
     return a;
   }
 
@@ -302,7 +330,7 @@ struct SyntheticStudy {
                         {"W50", 0.5}, {"W75", 0.75}, {"W100", 1}};
     for (const std::string& mix : mixes) {
       for (const std::string& code : codes)
-        for (const char* score : {"accuracy", "choice", "perception", "cognition",
+        for (const char* score : {"own", "accuracy", "choice", "perception", "cognition",
                                   "perception_score", "cognition_score", "loss"}) {
           Json row = estimate(std::string(score).ends_with("score") ? 131 : 0.71, 0.01);
           Json difference = estimate(0.001, 0.004);
@@ -310,7 +338,9 @@ struct SyntheticStudy {
                              {"p_high", 0.03},
                              {"low_90", -0.008},
                              {"high_90", 0.009},
-                             {"within", code != "W75"}});
+                             {"within", code != "W75"},
+                             {"deviation", 0.006},
+                             {"deviation_needed", 0.0059}});
           row.update({{"mix", mix},
                       {"condition", code},
                       {"tuning", "lora"},
@@ -320,10 +350,26 @@ struct SyntheticStudy {
           rows.push_back(row);
         }
       Json trend = over_runs(-0.002, 0.004);
-      trend.update({{"mix", mix}, {"score", "accuracy"}, {"p_drop", 0.2}, {"p_corrected", 0.6}});
+      trend.update({{"mix", mix}, {"score", "own"}, {"p_drop", 0.2}, {"p_corrected", 0.6}});
       trends.push_back(trend);
     }
     return {{"rows", rows}, {"trends", trends}, {"choice_chance", 0.25}};
+  }
+
+  void add_transfer(Json& rows, const std::string& question, const std::string& code) {
+    for (const std::string& layer : layers(question)) {
+      if (!layer.starts_with("decoder")) continue;
+      Json row = over_runs(code == "SW" ? 0.47 : 0.5, 0.02);
+      row.update({{"condition", code},
+                  {"tuning", "lora"},
+                  {"question", question},
+                  {"layer", layer},
+                  {"low", nullptr},
+                  {"high", nullptr},
+                  {"p_less", 0.2},
+                  {"p_greater", 0.8}});
+      rows.push_back(row);
+    }
   }
 
   Json separation(const std::string& question) {
@@ -361,7 +407,12 @@ struct SyntheticStudy {
                        {"p", 0.3},
                        {"p_from", "p_control"}});
     Json contrast = over_runs(0.01, 0.02);
-    contrast.update({{"low", nullptr}, {"high", nullptr}, {"condition", "W100"}, {"of", "pixels"}});
+    contrast.update({{"low", nullptr},
+                     {"high", nullptr},
+                     {"condition", "W100"},
+                     {"of", "pixels"},
+                     {"p", 0.2},
+                     {"p_from", "p_control"}});
     return {{"layers", layers(question)},
             {"conditions", list},
             {"differences", {difference}},
@@ -373,7 +424,8 @@ struct SyntheticStudy {
     const std::vector<std::pair<std::string, double>> comparisons = {
         {"W100", 0.3},          {"W50", 0.15}, {"P-noise", 0.25},  {"P-const", 0.2}, {"IMG", 0.9},
         {"IMG-published", 1.1}, {"TXT", 0.6},  {"other batch", 3}, {"rerun", 0}};
-    Json rows = Json::array(), plateaus = Json::array(), ratios = Json::array();
+    Json rows = Json::array(), shares = Json::array(), plateaus = Json::array(),
+         ratios = Json::array();
     for (const char* at : {"base", "C0"})
       for (const auto& [name, strength] : comparisons) {
         for (const char* group : {"all parameters", "projector", "decoder layer 1", "lm head"}) {
@@ -397,7 +449,12 @@ struct SyntheticStudy {
                           {"predicted", name == "rerun" ? Json() : predicted},
                           {"moments", nullptr}});
         }
-        if (strength > 0 && strength < 2)
+        if (strength > 0 && strength < 2) {
+          Json share = {{"at", at},      {"comparison", name}, {"runs", 3}, {"without_change", 0},
+                        {"smallest", 1}, {"largest", 128}};
+          for (const char* what : {"share", "at_one", "at_any", "fall"})
+            share[what] = estimate(0.1 * strength, 0.01);
+          shares.push_back(share);
           plateaus.push_back({{"at", at},
                               {"comparison", name},
                               {"plateau", limits(0.1 * strength)},
@@ -407,6 +464,7 @@ struct SyntheticStudy {
                               {"rises", false},
                               {"residual", 0.01},
                               {"residual_without", 0.2}});
+        }
         if (name == "IMG" || name == "TXT" || name == "P-noise")
           ratios.push_back({{"at", at},
                             {"of", "W100"},
@@ -422,6 +480,7 @@ struct SyntheticStudy {
         {"sizes", sizes},
         {"rows", rows},
         {"differences", Json::array()},
+        {"shares", shares},
         {"plateaus", plateaus},
         {"ratios", ratios},
         {"rerun", {{"batches", 64}, {"smallest", 1.0}, {"largest", 1.0}, {"exactly_one", true}}}};
@@ -442,14 +501,20 @@ struct SyntheticStudy {
                        {"batch", b},
                        {"rate_factor", rate},
                        {"rules", names},
+                       {"counts", true},
                        {"per_run", {0.01}}});
           cells.push_back(cell);
         }
       Json eta = limits(1.9), b = {{"estimate", -1.6}, {"low", -2.1}, {"high", -1.2}};
       eta["theory"] = 2, b["theory"] = -2;
+      Json reference = estimate(0.01, 0.0005);
+      reference["p"] = 0.001;
       fits.push_back({{"optimizer", optimizer},
                       {"cells", 13},
+                      {"planned", 13},
                       {"left_out", 0},
+                      {"runs", 3},
+                      {"reference", reference},
                       {"eta", eta},
                       {"b", b},
                       {"r_squared", 0.9}});

@@ -1,0 +1,153 @@
+#include <gtest/gtest.h>
+
+#include "experiments/analysis/utility.h"
+#include "tensor/error.h"
+#include "tests/experiments/analysis/synthetic_study.h"
+
+namespace chainline::experiments {
+namespace {
+
+using test::study_in;
+using test::World;
+
+World small() {
+  World world;
+  world.runs = 3;
+  world.users = 8;
+  world.grid = false;
+  return world;
+}
+
+const Json& row(const Json& rows, const Json& wanted) {
+  for (const Json& r : rows) {
+    bool all = true;
+    for (const auto& item : wanted.items()) all = all && r.at(item.key()) == item.value();
+    if (all) return r;
+  }
+  throw ValueError("no row " + wanted.dump());
+}
+
+Json utility_of(const StudyResults& results) {
+  return utility(Runs(results), results.study, AnalysisOptions(1));
+}
+
+TEST(RateSweep, ListsCleanRunsThatDifferInTheRateAlone) {
+  StudyResults results = study_in(small());
+  Json other;
+  for (const Json& run : results.runs)
+    if (other.is_null() && run["condition"] == "C0" && run["tuning"] == "lora" &&
+        run["mix"] == "general" && run["measures"] == "all")
+      other = run;
+  ASSERT_TRUE(other.is_object());
+  EXPECT_EQ(rate_sweep(Runs(results)).size(), 0u) << "one rate is no sweep";
+  other["measures"] = "utility";
+  other.erase("users");
+  other.erase("probes");
+  other["rate_factor"] = 0.5;
+  other["train"]["learning_rate"] = 0.25;
+  for (Json& run : results.runs) run["train"]["learning_rate"] = 0.5;
+  results.runs.push_back(other);
+  other["batch"] = 1;  // of the grid, not of the sweep
+  results.runs.push_back(other);
+  const Json rows = rate_sweep(Runs(results));
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0]["learning_rate"], 0.25);
+  EXPECT_EQ(rows[1]["rate_factor"], 1.0);
+}
+
+TEST(MixUtility, IsThatOfTheMixsOwnQuestions) {
+  StudyResults results = study_in(small());
+  for (Json& run : results.runs)
+    if (run["mix"] == "counting" && run["condition"] == "W100") {
+      // It counts worse, and is as good at all else; so accuracy on all questions hardly shows it.
+      Json& count = run["utility"]["kinds"]["count"]["accuracy"];
+      count = count.get<double>() - 0.2;
+    }
+  const Json rows = utility_of(results)["rows"];
+  const Json& own =
+      row(rows, {{"mix", "counting"}, {"condition", "W100"}, {"score", "own"}})["difference"];
+  EXPECT_NEAR(own["mean"], -0.2, 0.01);
+  EXPECT_EQ(own["within"], false);
+  EXPECT_NEAR(row(rows, {{"mix", "counting"}, {"condition", "W100"}, {"score", "accuracy"}})
+                  .at("difference")
+                  .at("mean"),
+              0, 0.01);
+  // Relational questions are of one kind here; the general mix has all kinds.
+  EXPECT_NEAR(row(rows, {{"mix", "relational"}, {"condition", "W100"}, {"score", "own"}})
+                  .at("difference")
+                  .at("mean"),
+              0, 0.01);
+  EXPECT_EQ(row(rows, {{"mix", "general"}, {"condition", "W50"}, {"score", "own"}})["mean"],
+            row(rows, {{"mix", "general"}, {"condition", "W50"}, {"score", "accuracy"}})["mean"]);
+}
+
+TEST(MixUtility, CountsEveryQuestionOfAMixAlike) {
+  StudyResults results = study_in(small());
+  for (Json& run : results.runs)
+    if (run["mix"] == "relational")
+      run["utility"]["kinds"] = {{"relation", {{"accuracy", 0.5}, {"questions", 300}}},
+                                 {"size", {{"accuracy", 0.9}, {"questions", 100}}},
+                                 {"color", {{"accuracy", 0.1}, {"questions", 1000}}}};
+  const Json rows = utility_of(results)["rows"];
+  EXPECT_NEAR(row(rows, {{"mix", "relational"}, {"condition", "C0"}, {"score", "own"}})["mean"],
+              0.6, 1e-12);
+}
+
+TEST(MixUtility, SaysHowPreciseItsRunsWouldHaveToBe) {
+  const Json rows = utility_of(study_in(small()))["rows"];
+  const Json& d =
+      row(rows, {{"mix", "counting"}, {"condition", "W100"}, {"score", "own"}})["difference"];
+  // Student's 95 % quantile of 2 degrees of freedom is 2.920: 0.01 sqrt(3) / 2.920.
+  EXPECT_NEAR(d["deviation_needed"], 0.005932, 1e-6);
+  EXPECT_GT(d["deviation"], 0);
+}
+
+TEST(MixUtility, KnowsWhatIsPlanned) {
+  StudyResults results = study_in(small());
+  EXPECT_TRUE(utility_of(results)["planned"].is_null());
+  results.study["mixes"] = {"general", "counting"};
+  results.study["primary"] = {"B", "C0", "W50", "W100", "SW"};
+  results.study["others"] = {"T", "W10"};
+  const Json planned = utility_of(results)["planned"];
+  std::vector<std::string> places;
+  for (const Json& p : planned)
+    places.push_back(p["mix"].get<std::string>() + " " + p["condition"].get<std::string>());
+  EXPECT_EQ(places, (std::vector<std::string>{"general W10", "general W50", "general W100",
+                                              "counting W50", "counting W100"}));
+  EXPECT_EQ(planned[0]["rate"], 0.1);
+}
+
+TEST(MixUtility, OfPrivateTrainingsIsHeldAgainstTheirControl) {
+  StudyResults results = study_in(small());
+  std::vector<Json> more;
+  for (const Json& run : results.runs)
+    if (run["condition"] == "T")
+      for (const double noise : {0.001, 1.0}) {
+        more.push_back(run);
+        more.back()["private_noise"] = noise;
+        more.back()["measures"] = "users";
+        // Both lose what clipping costs, and one of them what noise does.
+        Json& accuracy = more.back()["utility"]["accuracy"];
+        accuracy = accuracy.get<double>() - 0.3 - (noise == 1 ? 0.05 : 0);
+      }
+  results.runs.insert(results.runs.end(), more.begin(), more.end());
+  const Json rows = private_utility(Runs(results), AnalysisOptions(1));
+  const Json& noisy = row(rows, {{"noise", 1.0}, {"score", "accuracy"}});
+  EXPECT_EQ(noisy["runs"], 3);
+  EXPECT_NEAR(noisy["difference"]["mean"], -0.05, 1e-12);
+  EXPECT_TRUE(row(rows, {{"noise", 0.001}, {"score", "accuracy"}})["difference"].is_null());
+  // They are in no other table.
+  EXPECT_EQ(row(utility_of(results)["rows"], {{"condition", "T"}, {"score", "accuracy"}})["runs"],
+            3);
+  EXPECT_TRUE(private_utility(Runs(study_in(small())), AnalysisOptions(1)).empty());
+  // Without a control there is nothing to compare with.
+  std::erase_if(results.runs, [](const Json& run) {
+    return run["condition"] == "T" && run["private_noise"] == 0.001;
+  });
+  EXPECT_TRUE(row(private_utility(Runs(results), AnalysisOptions(1)),
+                  {{"noise", 1.0}, {"score", "accuracy"}})["difference"]
+                  .is_null());
+}
+
+}  // namespace
+}  // namespace chainline::experiments

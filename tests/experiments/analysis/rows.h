@@ -1,0 +1,19 @@
+#pragma once
+
+#include "experiments/data/json.h"
+#include "tensor/error.h"
+
+namespace chainline::test {
+
+/// The row whose members are these.
+inline const experiments::Json& row(const experiments::Json& rows,
+                                    const experiments::Json& wanted) {
+  for (const experiments::Json& r : rows) {
+    bool all = true;
+    for (const auto& item : wanted.items()) all = all && r.at(item.key()) == item.value();
+    if (all) return r;
+  }
+  throw ValueError("no row " + wanted.dump());
+}
+
+}  // namespace chainline::test
