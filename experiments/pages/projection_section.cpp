@@ -39,8 +39,9 @@ Part projection_part(const StudyPage& page) {
   part.section.title = "Maps of hidden states";
   part.section.paragraphs = {
       "A map shows whatever two axes can; whether seen and unseen users form clusters is said by "
-      "the silhouette of the hidden states themselves, whose p-value deals the labels anew by "
-      "user. The silhouette by users beside it shows what the states are sorted by instead."};
+      "silhouettes, of the hidden states themselves and of the t-SNE plane, whose p-values deal "
+      "the labels anew by user. The silhouette by users beside them shows what the states are "
+      "sorted by instead."};
   for (const char* code : {"B", "W50", "W100"}) {
     const Json* found = nullptr;
     for (const Json& run : page.runs.runs)
@@ -53,6 +54,7 @@ Part projection_part(const StudyPage& page) {
     }
     const Json& projections = at_path(*found, {"probes", "projections"});
     const Json& silhouette = at_path(projections, {"silhouette"});
+    const Json& plane = at_path(projections, {"tsne", "silhouette"});
     const Json& seen = at_path(projections, {"seen"});
     const std::vector<double> ratio = numbers_of(at_path(projections, {"pca", "ratio"}));
     ScatterChart chart;
@@ -78,9 +80,12 @@ Part projection_part(const StudyPage& page) {
                                 p_text(number_of(silhouette, "p_value"))),
                     std::move(chart), {"K9"});
     figure.caption = fmt::format(
-        "Hidden states of {}, one for each picture with a user's card. Silhouette by users: {}; "
-        "both on the states, not on the maps. t-SNE after PCA, Kullback-Leibler divergence {}.",
-        text_of(projections, "layer"), number_text(number_of(silhouette, "of_users"), 4),
+        "Hidden states of {}, one for each picture with a user's card. The silhouette above is of "
+        "the states; in the t-SNE plane it is {}, p {}. Silhouette of the states by users: {}. "
+        "t-SNE "
+        "after PCA, Kullback-Leibler divergence {}.",
+        text_of(projections, "layer"), number_text(number_of(plane, "mean"), 4),
+        p_text(number_of(plane, "p_value")), number_text(number_of(silhouette, "of_users"), 4),
         cell_text(at_path(projections, {"tsne", "kl"})));
     figure.counts = fmt::format("1 run, {} pictures", shown);
     figure.seeds = cell_text(at_path(*found, {"run"}));

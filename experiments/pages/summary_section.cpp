@@ -133,6 +133,10 @@ void add_claims(const StudyPage& page, Part& part) {
                             cell_text(at_path(test, {"threshold"}))});
   }
   for (const std::string& command : commands) table.notes.push_back("Made by `" + command + "`.");
+  if (std::any_of(claims.begin(), claims.end(),
+                  [](const Json& claim) { return claim.value("provisional", false); }))
+    table.notes.push_back(
+        "Provisional: planned runs are missing, and a verdict may change when they come.");
   table.notes.push_back(
       "Effects with the interval at the study's confidence in brackets. Verdicts: "
       "supported if all tests of the claim say yes, not supported if one says "

@@ -1,7 +1,9 @@
 #include "experiments/plan/store.h"
 
 #include <algorithm>
+#include <fstream>
 #include <span>
+#include <utility>
 
 #include "experiments/data/paths.h"
 #include "tensor/atomic_file.h"
@@ -28,16 +30,44 @@ void write_text(const std::filesystem::path& path, const std::string& text) {
   write_file_atomically(path, std::as_bytes(std::span(text)));
 }
 
-/// Where a key's result is and, unless it is alone, the folder that it is in.
-struct Place {
-  std::filesystem::path file, folder;
-};
+Json stored_json(const Json& identity, const Json& result, double seconds) {
+  return {{"format", kFormat},
+          {"version", kVersion},
+          {"job", identity},
+          {"seconds", seconds},
+          {"result", result}};
+}
+
+/// A stored result as it is read back, and the key of what it says it is of.
+std::pair<std::string, StoredResult> parsed(const Json& stored, const std::string& where) {
+  check_keys(stored, {"format", "version", "job", "seconds", "result"}, where);
+  check<FileError>(string_member(stored, "format", where) == kFormat, where,
+                   ": format: expected \"", kFormat, "\", got ", excerpt(stored["format"]));
+  check<FileError>(integer_member(stored, "version", where) == kVersion, where,
+                   ": version: expected ", kVersion, ", got ", excerpt(stored["version"]));
+  const Json& seconds = member(stored, "seconds", where);
+  check<FileError>(seconds.is_number(), where, ": seconds: expected a number, got ",
+                   excerpt(seconds));
+  return {sha256_hex(member(stored, "job", where).dump()),
+          {member(stored, "result", where), seconds.get<double>(), {}}};
+}
 
 }  // namespace
 
 Store::Store(std::filesystem::path folder, std::vector<std::filesystem::path> adopted)
     : folder_(std::move(folder)), adopted_(std::move(adopted)) {
-  for (const std::filesystem::path& path : adopted_) check_is_folder(path, "a folder of results");
+  for (const std::filesystem::path& path : adopted_) {
+    if (!is_file(path)) {
+      check_is_folder(path, "a folder or a file of results");
+      continue;
+    }
+    std::ifstream lines(path);
+    std::string line;
+    for (std::size_t number = 1; std::getline(lines, line); ++number) {
+      const std::string where = path.string() + ": line " + std::to_string(number);
+      kept_.insert(parsed(parse_json(line, where), where));
+    }
+  }
 }
 
 std::filesystem::path Store::folder_of(const std::string& key) const {
@@ -48,37 +78,28 @@ bool Store::is_finished(const std::string& key) const { return is_file(folder_of
 
 bool Store::is_adopted(const std::string& key, bool with_folder) const {
   return std::any_of(adopted_.begin(), adopted_.end(), [&](const std::filesystem::path& path) {
-    return is_file(path / short_name(key) / kResult) ||
-           (!with_folder && is_file(path / (short_name(key) + ".json")));
+    return is_file(path / short_name(key) / kResult) || (!with_folder && kept_.count(key) > 0);
   });
 }
 
 StoredResult Store::read(const std::string& key) const {
-  std::vector<Place> places = {{folder_of(key) / kResult, folder_of(key)}};
-  for (const std::filesystem::path& path : adopted_) {
-    places.push_back({path / short_name(key) / kResult, path / short_name(key)});
+  std::vector<std::filesystem::path> folders = {folder_of(key)};
+  for (const std::filesystem::path& path : adopted_) folders.push_back(path / short_name(key));
+  const auto found =
+      std::find_if(folders.begin(), folders.end(),
+                   [](const std::filesystem::path& f) { return is_file(f / kResult); });
+  if (found == folders.end()) {
+    const auto kept = kept_.find(key);
+    check<FileError>(kept != kept_.end(), (folders[0] / kResult).string(),
+                     ": expected the result of a finished job, got nothing");
+    return kept->second;
   }
-  for (const std::filesystem::path& path : adopted_) {
-    places.push_back({path / (short_name(key) + ".json"), {}});
-  }
-  const auto found = std::find_if(places.begin(), places.end(),
-                                  [](const Place& place) { return is_file(place.file); });
-  check<FileError>(found != places.end(), places[0].file.string(),
-                   ": expected the result of a finished job, got nothing");
-  const std::string where = found->file.string();
-  const Json stored = read_json(found->file);
-  check_keys(stored, {"format", "version", "job", "seconds", "result"}, where);
-  check<FileError>(string_member(stored, "format", where) == kFormat, where,
-                   ": format: expected \"", kFormat, "\", got ", excerpt(stored["format"]));
-  check<FileError>(integer_member(stored, "version", where) == kVersion, where,
-                   ": version: expected ", kVersion, ", got ", excerpt(stored["version"]));
-  const std::string of = sha256_hex(member(stored, "job", where).dump());
+  const std::string where = (*found / kResult).string();
+  auto [of, stored] = parsed(read_json(*found / kResult), where);
   check<FileError>(of == key, where, ": job: expected the one whose key is ", key,
                    ", got another, with ", of);
-  const Json& seconds = member(stored, "seconds", where);
-  check<FileError>(seconds.is_number(), where, ": seconds: expected a number, got ",
-                   excerpt(seconds));
-  return {member(stored, "result", where), seconds.get<double>(), found->folder};
+  stored.folder = *found;
+  return stored;
 }
 
 StoredResult Store::read(const Plan& plan, const std::string& job) const {
@@ -106,12 +127,18 @@ void Store::describe(const Plan& plan, std::size_t job) const {
 }
 
 void Store::write(const Json& identity, const Json& result, double seconds) const {
-  const Json stored = {{"format", kFormat},
-                       {"version", kVersion},
-                       {"job", identity},
-                       {"seconds", seconds},
-                       {"result", result}};
-  write_text(folder_of(sha256_hex(identity.dump())) / kResult, stored.dump(1) + "\n");
+  write_text(folder_of(sha256_hex(identity.dump())) / kResult,
+             stored_json(identity, result, seconds).dump(1) + "\n");
+}
+
+void write_results(const Plan& plan, const Store& store, const std::filesystem::path& file) {
+  std::string lines;
+  for (std::size_t i = 0; i < plan.size(); ++i) {
+    if (!store.is_finished(plan.key(i)) && !store.is_adopted(plan.key(i), false)) continue;
+    const StoredResult stored = store.read(plan.key(i));
+    lines += stored_json(plan.identity(i), stored.result, stored.seconds).dump() + "\n";
+  }
+  write_text(file, lines);
 }
 
 std::vector<JobState> job_states(const Plan& plan, const Store& store) {

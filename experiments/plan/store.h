@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,13 +25,14 @@ struct StoredResult {
 ///     folder/KEY16/...           all else is the job's own, which finds it again when it was killed
 ///
 /// Results that were brought from elsewhere, by another machine or out of a repository, are
-/// adopted: they count as done, and nothing is written among them. An adopted folder holds
-/// KEY16.json, copies of result.json, or folders like those above.
+/// adopted: they count as done, and nothing is written among them. What is adopted is a folder like
+/// the above, or a file that write_results() wrote: results alone, one a line.
 ///
 /// A stored result says what it is of, and reading it checks that this is what the key names.
 class Store {
  public:
-  /// **Errors** FileError for an adopted folder that is none.
+  /// **Errors** FileError for what is adopted and neither a folder nor a file of results, naming the
+  /// line that is none.
   explicit Store(std::filesystem::path folder, std::vector<std::filesystem::path> adopted = {});
 
   const std::filesystem::path& folder() const { return folder_; }
@@ -58,7 +60,13 @@ class Store {
  private:
   std::filesystem::path folder_;
   std::vector<std::filesystem::path> adopted_;
+  std::map<std::string, StoredResult> kept_;  // of adopted files, by key
 };
+
+/// Writes a line for each job of the plan that is done, in the order of the plan: a file to adopt.
+///
+/// **Errors** FileError where it cannot be written, and those of Store::read().
+void write_results(const Plan& plan, const Store& store, const std::filesystem::path& file);
 
 /// How it is with a job.
 enum class JobState {

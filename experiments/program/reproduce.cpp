@@ -15,7 +15,7 @@ namespace {
 
 /// What was given on the command line; the rest follows from the scale.
 struct Given {
-  std::string scale = "cpu", data = "shapes", out, device, font;
+  std::string scale = "cpu", data = "shapes", out, device, font, keep;
   std::vector<std::string> adopt;
   std::optional<std::uint64_t> seed;
   std::optional<std::int64_t> jobs, primary_seeds, other_seeds;
@@ -35,6 +35,7 @@ struct Given {
     if (!device.empty()) o.study.device = device;
     if (!font.empty()) o.study.font = font;
     if (jobs) o.jobs = static_cast<int>(*jobs);
+    o.keep = keep;
     o.report_only = report_only;
     if (slides) o.copies = Copies::svg_pdf_and_png;
     o.command = command();
@@ -75,8 +76,12 @@ void add_reproduce(CLI::App& program) {
                 "Runs side by side [one for each processor]; 0: in this process")
       ->check(whole_number(0, 1024));
   c->add_option("--adopt", given->adopt,
-                "Folder of results of an earlier sitting, which are not computed again; read only")
-      ->check(named("a folder"));
+                "Results of an earlier sitting, which are not computed again: the folder `runs` of "
+                "its --out, or a file that --keep wrote; read only")
+      ->check(named("a folder or a file"));
+  c->add_option("--keep", given->keep,
+                "Write all results there are into this file, one a line: what --adopt takes")
+      ->check(named("a file"));
   c->add_option("--primary-seeds", given->primary_seeds,
                 "Run seeds of the primary endpoint [10; 3 at smoke]")
       ->check(whole_number(1, 1000));

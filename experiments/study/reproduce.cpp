@@ -101,6 +101,7 @@ Reproduction reproduce(const ReproduceOptions& options) {
     running.title = "reproduce";
     done.outcome = run_plan(plan, store, study_kinds(), running);
   }
+  if (!options.keep.empty()) write_results(plan, store, options.keep);
   const Gathered gathered = gather(options.study, plan, store, options.command);
   done.missing = gathered.missing;
 

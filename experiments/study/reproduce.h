@@ -16,6 +16,7 @@ struct ReproduceOptions {
   Study study;
   std::filesystem::path out;
   std::vector<std::filesystem::path> adopted;  // results of earlier sittings, read only
+  std::filesystem::path keep;  // a file for all results, to be adopted elsewhere; "" for none
   int jobs = PlanOptions::processors();
   bool report_only = false;     // of what is there; no job is started
   Copies copies = Copies::svg;  // of the figures, besides those in the report

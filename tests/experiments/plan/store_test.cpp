@@ -74,26 +74,34 @@ TEST(Store, AdoptsResultsButNotWithoutTheFilesThatAreNeeded) {
   const Plan plan = small_plan();
   const Store elsewhere(folder / "elsewhere");
   for (std::size_t i = 0; i < 3; ++i) finish(elsewhere, plan, i, Json(i));
-  std::filesystem::create_directory(folder / "compact");
-  const Store store(folder / "runs", {folder / "compact"});
-  const auto bring = [&](std::size_t i) {
-    std::filesystem::copy_file(elsewhere.folder_of(plan.key(i)) / "result.json",
-                               folder / "compact" / (plan.key(i).substr(0, 16) + ".json"));
+  const auto kept = [&](std::size_t jobs) {
+    const Store some(folder / ("first" + std::to_string(jobs)));
+    for (std::size_t i = 0; i < jobs; ++i) finish(some, plan, i, Json(i));
+    write_results(plan, some, folder / "results.jsonl");
+    return Store(folder / "runs", {folder / "results.jsonl"});
   };
-  bring(0);
-  EXPECT_EQ(job_states(plan, store), (States{kReady, kWaiting, kWaiting}));
-  bring(1);
+  EXPECT_EQ(job_states(plan, kept(1)), (States{kReady, kWaiting, kWaiting}));
   // Nothing is left that would read the base's files.
+  const Store store = kept(2);
   EXPECT_EQ(job_states(plan, store), (States{kAdopted, kAdopted, kReady}));
   EXPECT_EQ(store.read(plan, "tune").result, 1);
+  EXPECT_EQ(store.read(plan, "tune").seconds, 1.5);
   EXPECT_EQ(store.read(plan, "tune").folder, "");
+  // What was adopted is kept as well as what was done.
+  write_results(plan, store, folder / "again.jsonl");
+  const std::string again = content_of(folder / "again.jsonl");
+  EXPECT_EQ(again, content_of(folder / "results.jsonl"));
+  EXPECT_EQ(std::count(again.begin(), again.end(), '\n'), 2);
+  folder.write("bad.jsonl", again + "{}\n");
+  EXPECT_EQ(refusal<FileError>([&] { Store({}, {folder / "bad.jsonl"}); }),
+            (folder / "bad.jsonl").string() + ": line 3: missing key \"format\"");
   // A whole store brings its folders along.
   const Store whole(folder / "runs", {folder / "elsewhere"});
   EXPECT_EQ(job_states(small_plan(100), whole), (States{kAdopted, kReady, kWaiting}));
   EXPECT_EQ(whole.read(plan, "base").folder, elsewhere.folder_of(plan.key(0)));
   EXPECT_FALSE(std::filesystem::exists(folder / "runs"));
   EXPECT_EQ(refusal<FileError>([&] { Store({}, {folder / "none"}); }),
-            (folder / "none").string() + ": expected a folder of results, got nothing");
+            (folder / "none").string() + ": expected a folder or a file of results, got nothing");
 }
 
 TEST(Store, ReadsItsOwnResultBeforeAnAdoptedOne) {

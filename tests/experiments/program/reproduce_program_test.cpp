@@ -140,6 +140,21 @@ TEST_F(Reproduce, TheSameResultsGiveTheSameReport) {
   EXPECT_EQ(content_of(*out_ / "results.json"), before);
 }
 
+TEST_F(Reproduce, ResultsInOneFileAreEnoughForTheSameFindings) {
+  const std::string kept = (folder_->path() / "kept.jsonl").string();
+  std::vector<std::string> keep = arguments();
+  keep.insert(keep.end(), {"--report-only", "--keep", kept});
+  EXPECT_EQ(Process(folder_->path(), keep).wait().code, 0);
+  const fs::path elsewhere = folder_->path() / "elsewhere";
+  const Outcome adopted = Process(folder_->path(), {"reproduce", "--scale", "smoke", "--out",
+                                                    elsewhere.string(), "--adopt", kept})
+                              .wait();
+  EXPECT_EQ(adopted.code, 0) << adopted.err;
+  EXPECT_EQ(finished_in(elsewhere), 0u) << "nothing is computed again";
+  EXPECT_EQ(json_of(elsewhere / "results.json")["analysis"],
+            json_of(*out_ / "results.json")["analysis"]);
+}
+
 TEST_F(Reproduce, ClaimsJudgesTheFolderAgain) {
   const Outcome claims = Process(folder_->path(), {"claims", out_->string()}).wait();
   // Nothing is learned at this scale, so the positive controls are not seen: a gate fails.

@@ -66,7 +66,7 @@ TEST(Study, HasTheConditionsAndSeedsOfTheProtocol) {
   std::map<std::string, std::set<std::uint32_t>> seeds;
   for (const RunSpec& spec : runs_of(study))
     if (spec.measures == "all" && spec.tuning == "lora") seeds[spec.condition].insert(spec.run);
-  for (const char* primary : {"B", "C0", "W50", "W100", "U3", "SW"})
+  for (const char* primary : {"B", "C0", "W50", "W100", "U3", "SW", "T", "L-0.4", "L-0"})
     EXPECT_GE(seeds[primary].size(), 10u) << primary;
   for (const char* other : {"W10", "W25", "W75", "P-const", "P-uniq", "P-noise", "L-0", "L-0.05",
                             "L-0.1", "L-0.2", "L-0.4", "T", "IMG", "TXT"})
