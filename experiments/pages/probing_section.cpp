@@ -231,19 +231,20 @@ void add_forest(const StudyPage& page, const std::string& question, const std::s
     chart.groups.push_back(std::move(read));
   chart.x.label = "AUC, users held out";
   chart.references = {{0.5, "chance"}};
-  const auto auc = [&](const char* code) {
+  std::vector<std::string> aucs;
+  for (const auto& [code, words] :
+       {std::pair("W100", "for W100"), std::pair("C0", "clean (C0)"),
+        std::pair("U3", "with a third set (U3)"), std::pair("T", "where the id is asked (T)")}) {
     const Value value =
         value_of(at_path(layer_of(condition_of(page, question, code, tuning), layer), {"auc"}));
-    return number_text(value.mean);
-  };
-  Figure figure = page.figure(
-      fmt::format("decides-{}{}", question == "username" ? "username" : "user-id",
-                  full ? "-full" : ""),
-      fmt::format("{}{} at {}: AUC {} for W100, {} clean (C0), {} with a third set (U3), {} "
-                  "where the id is asked (T)",
-                  question, full ? ", all weights trained," : "", layer, auc("W100"), auc("C0"),
-                  auc("U3"), auc("T")),
-      std::move(chart), {"K5", "K8"});
+    if (value.exists()) aucs.push_back(number_text(value.mean) + " " + words);
+  }
+  Figure figure =
+      page.figure(fmt::format("decides-{}{}", question == "username" ? "username" : "user-id",
+                              full ? "-full" : ""),
+                  fmt::format("{}{} at {}: AUC {}", question, full ? ", all weights trained," : "",
+                              layer, sentence_list(aucs)),
+                  std::move(chart), {"K5", "K8"});
   figure.caption =
       "The comparison that decides, at the primary layer (" +
       text_of(at_path(page.analysis, {"primary"}), "chosen_by") +
