@@ -94,14 +94,22 @@ Reproduction reproduce(const ReproduceOptions& options) {
 
   const Plan plan(jobs_of(options.study));
   const Store store(options.out / "runs", options.adopted);
+  const auto keep = [&] {
+    if (!options.keep.empty()) write_results(plan, store, options.keep);
+  };
   Reproduction done;
   if (!options.report_only) {
     PlanOptions running;
     running.jobs = options.jobs;
     running.title = "reproduce";
-    done.outcome = run_plan(plan, store, study_kinds(), running);
+    try {
+      done.outcome = run_plan(plan, store, study_kinds(), running);
+    } catch (...) {  // interrupted, or a job failed: what is done is kept all the same
+      keep();
+      throw;
+    }
   }
-  if (!options.keep.empty()) write_results(plan, store, options.keep);
+  keep();
   const Gathered gathered = gather(options.study, plan, store, options.command);
   done.missing = gathered.missing;
 
