@@ -2,11 +2,13 @@
 
 #include "experiments/analysis/utility.h"
 #include "tensor/error.h"
+#include "tests/experiments/analysis/rows.h"
 #include "tests/experiments/analysis/synthetic_study.h"
 
 namespace chainline::experiments {
 namespace {
 
+using test::row;
 using test::study_in;
 using test::World;
 
@@ -16,15 +18,6 @@ World small() {
   world.users = 8;
   world.grid = false;
   return world;
-}
-
-const Json& row(const Json& rows, const Json& wanted) {
-  for (const Json& r : rows) {
-    bool all = true;
-    for (const auto& item : wanted.items()) all = all && r.at(item.key()) == item.value();
-    if (all) return r;
-  }
-  throw ValueError("no row " + wanted.dump());
 }
 
 Json utility_of(const StudyResults& results) {

@@ -8,17 +8,10 @@
 namespace chainline::experiments {
 namespace {
 
+using test::quick;
 using test::row;
 using test::study_in;
 using test::World;
-
-AnalysisOptions quick() {
-  AnalysisOptions options(1);
-  options.replicates = 200;
-  options.relabellings = 400;
-  options.draws = 2000;
-  return options;
-}
 
 TEST(UserEffects, TestsDecisionsByRelabelledUsers) {
   const auto decision = [](const Json& analysis) -> const Json& {

@@ -6,6 +6,7 @@
 #include "experiments/analysis/analysis.h"
 #include "experiments/claims/claims.h"
 #include "experiments/claims/trial.h"
+#include "tests/experiments/analysis/rows.h"
 #include "tests/experiments/analysis/synthetic_study.h"
 
 namespace chainline::experiments {
@@ -13,10 +14,9 @@ namespace chainline::experiments {
 using test::study_in;
 using test::World;
 
-inline AnalysisOptions quick() {
-  AnalysisOptions options(1);
-  options.replicates = 200;
-  options.relabellings = 400;
+/// With more draws, for corrected p-values.
+inline AnalysisOptions options_of_claims() {
+  AnalysisOptions options = test::quick();
   options.draws = 4000;
   return options;
 }
@@ -45,7 +45,7 @@ inline Judged judge_analysis(Json analysis) {
 }
 
 inline Judged judge(const StudyResults& results) {
-  return judge_analysis(analyse(results, quick()));
+  return judge_analysis(analyse(results, options_of_claims()));
 }
 
 /// A world in which all claims hold, large enough that all can be seen to.

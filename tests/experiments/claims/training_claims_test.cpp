@@ -6,21 +6,15 @@
 #include "experiments/claims/claim.h"
 #include "experiments/claims/few_runs.h"
 #include "tensor/error.h"
+#include "tests/experiments/analysis/rows.h"
 #include "tests/experiments/analysis/synthetic_study.h"
 
 namespace chainline::experiments {
 namespace {
 
+using test::quick;
 using test::study_in;
 using test::World;
-
-AnalysisOptions quick() {
-  AnalysisOptions options(1);
-  options.replicates = 200;
-  options.relabellings = 400;
-  options.draws = 2000;
-  return options;
-}
 
 World small() {
   World world;

@@ -97,6 +97,14 @@ TEST(Study, TheGridMeetsTheRulesAtTheReferenceBatch) {
   }
 }
 
+// The last strangers are those whose ids a user's is compared with (run_job); P-uniq shows the first.
+TEST(Study, ComparesIdsWithThoseOfStrangersWhomNoConditionShows) {
+  for (const char* scale : {"smoke", "cpu", "gpu"}) {
+    const Study study = study_at(scale, "shapes");
+    EXPECT_GE(study.strangers - study.candidates, study.tune_images) << scale;
+  }
+}
+
 TEST(Study, LetsTheProbesOfTheSameRunReadItsSwappedAndThirdUsers) {
   const Plan plan(jobs_of(study_at("cpu", "shapes")));
   for (const char* condition : {"SW/", "U3/"})
