@@ -49,7 +49,7 @@ Json reversed(const Json& t, double from) {
   return turned;
 }
 
-/// The AUC of W100's probe on the states of another condition, at the primary layer.
+/// The pairs that W100's probe tells by the states of another condition, at the primary layer.
 const Json* transfer_row(const Json& analysis, const std::string& condition) {
   return find_row(list_at(analysis, {"transfer"}), {{"condition", condition},
                                                     {"question", "username"},
@@ -82,15 +82,20 @@ Trial separation_trial(const Json& analysis, const std::string& question) {
 }
 
 /// SW, where IN and OUT have changed places, below chance: read by W100's probe, since one fitted to
-/// SW's own states would learn anew which class is the seen one and lie above chance again.
+/// SW's own states would learn anew which class is the seen one and lie above chance again. At one
+/// half it may have found nothing of its own there; only above, where it reads in both what has not
+/// changed places, it speaks against memory.
 Trial swap_trial(const Json& analysis) {
-  std::string what = "AUC of W100's probe on SW below 50 %";
+  std::string what = "pairs that W100's probe tells on SW below 50 %";
   if (const Json* reference = transfer_row(analysis, "U3"))
     what += fmt::format(" (on U3 {:.1f} %)", 100 * number_at(*reference, "mean"));
   what += ", by";
   const Json* row = transfer_row(analysis, "SW");
   if (row == nullptr) return missing_trial(what, "probed runs of SW, read by W100's probe");
-  return above_trial(what, reversed(*row, 0.5), kAucEffect, number_at(*row, "p_less"));
+  Trial trial = above_trial(what, reversed(*row, 0.5), kAucEffect, number_at(*row, "p_less"));
+  trial.from = 0;
+  trial.threshold += "; no only above one half";
+  return trial;
 }
 
 /// The probe's AUC less the mean of relabelled users.

@@ -34,8 +34,9 @@ struct Trial {
 Trial missing_trial(const std::string& what, const std::string& needed);
 
 /// "It is above 0, by `minimum` at least": yes if the corrected p is below the level and the mean
-/// reaches the minimum; no if Student's interval of the row (T of analyse()) lies below the minimum,
-/// at a confidence that counts the claim's trials; else open. The answer comes with
+/// reaches the minimum; no if Student's interval of the row (T of analyse()) lies below `from`, which
+/// is the minimum unless a claim lowers it, at a confidence that counts the claim's trials; else
+/// open. The answer comes with
 /// correct_trials().
 Trial above_trial(const std::string& what, const Json& row, double minimum, double p);
 

@@ -192,10 +192,11 @@ void add_profiles(const StudyPage& page, const std::string& question, Part& part
   add(false);
 }
 
-/// What W100's probe says of the states of SW and U3: it knows from W100 who the seen ones are.
+/// What W100's probe says of pairs of users by the states of SW and U3: it knows from W100 who the
+/// seen ones are.
 DotGroup transferred(const StudyPage& page, const std::string& question, const std::string& tuning,
                      const std::string& layer, std::vector<Value>& values) {
-  DotGroup group{"Read by W100's probe", {}};
+  DotGroup group{"Pairs told by W100's probe", {}};
   for (const char* code : {"SW", "U3"}) {
     const Json& row = find_in(at_path(page.analysis, {"transfer"}), {{"condition", code},
                                                                      {"question", question.c_str()},
@@ -229,7 +230,7 @@ void add_forest(const StudyPage& page, const std::string& question, const std::s
     return full ? void() : part.lacks("the deciding comparison, " + question);
   if (DotGroup read = transferred(page, question, tuning, layer, values); !read.rows.empty())
     chart.groups.push_back(std::move(read));
-  chart.x.label = "AUC, users held out";
+  chart.x.label = "AUC, or share of pairs; users held out";
   chart.references = {{0.5, "chance"}};
   std::vector<std::string> aucs;
   for (const auto& [code, words] :
@@ -252,7 +253,8 @@ void add_forest(const StudyPage& page, const std::string& question, const std::s
       "of a probe. If training makes the difference, W lies above C0 and U3. SW has seen the OUT "
       "users: a probe fitted to its own states learns anew who the seen ones are and may lie as "
       "high "
-      "as W100's; but W100's probe, reading SW, must fall below one half, and lie at it on U3 "
+      "as W100's; but W100's probe, reading SW, must call the IN user of a pair with the same "
+      "pictures the more familiar one in less than half of them, and in half on U3 "
       "(Student's intervals and p, runs of the same number). p elsewhere: relabelled users, "
       "corrected by the maximum over layers. Hollow: controls.";
   figure.counts = counts_text(values);

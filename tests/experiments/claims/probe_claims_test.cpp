@@ -28,8 +28,23 @@ TEST(ProbeClaims, FindNoMemoryWhereW100sProbeReadsSwappedRunsTheSameWay) {
   world.swapped = 1;
   const Judged j = judge(study_in(world));
   EXPECT_EQ(j.verdict("K5"), kNotSupported) << j.why("K5");
-  EXPECT_NE(j.why("K5").find("W100's probe on SW"), std::string::npos) << j.why("K5");
+  EXPECT_NE(j.why("K5").find("W100's probe tells on SW"), std::string::npos) << j.why("K5");
   EXPECT_NE(j.why("K5").find("on U3 "), std::string::npos) << j.why("K5");
+}
+
+TEST(ProbeClaims, AreNotRefutedByAProbeThatFindsNothingInAnotherRun) {
+  // At one half, however precisely: W100's probe may just not fit another model's states.
+  const auto told = [](double share) {
+    Json analysis = in_true_world().analysis;
+    for (Json& row : analysis["transfer"])
+      if (row["condition"] == "SW" && row["question"] == "username") {
+        row.update({{"mean", share}, {"t_low", share - 0.001}, {"t_high", share + 0.001}});
+        row.update({{"p_less", 0.5}, {"per_run", {share - 0.001, share, share + 0.001}}});
+      }
+    return judge_analysis(analysis);
+  };
+  EXPECT_EQ(told(0.5).verdict("K5"), kNotDecidable) << told(0.5).why("K5");
+  EXPECT_EQ(told(0.55).verdict("K5"), kNotSupported) << told(0.55).why("K5");
 }
 
 TEST(ProbeClaims, RestOnALinkThatIsMoreThanWhatThePicturesPrefer) {
