@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -32,24 +33,29 @@ const std::vector<Score>& scores() {
   return all;
 }
 
-/// The share of right answers among all questions of the mix's kinds; NaN where there is none of
-/// them.
-double own_accuracy(const StudyRun& run) {
+/// The mean over all questions of the mix's kinds of what `accuracy` says of a kind; NaN where there
+/// is none of them.
+double over_own_kinds(const StudyRun& run,
+                      const std::function<double(const std::string&, const Json&)>& accuracy) {
   const Json& utility = run.json->at("utility");
-  // The base was tuned on no mix, which is to say on all.
-  const std::vector<std::string> kinds =
-      run.condition == "B" ? std::vector<std::string>() : kinds_of_mix(run.settings.mix);
-  if (kinds.empty()) return number_at(utility, "accuracy");
   if (!utility.contains("kinds")) return std::nan("");
+  const std::vector<std::string> kinds = kinds_of_mix(run.settings.mix);
   double right = 0, questions = 0;
-  for (const std::string& kind : kinds) {
-    if (!utility["kinds"].contains(kind)) continue;
-    const Json& of = utility["kinds"][kind];
+  for (const auto& [kind, of] : utility["kinds"].items()) {
+    if (!kinds.empty() && std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) continue;
     const double n = number_at(of, "questions");
-    right += n * number_at(of, "accuracy");
+    right += n * accuracy(kind, of);
     questions += n;
   }
   return questions > 0 ? right / questions : std::nan("");
+}
+
+double own_accuracy(const StudyRun& run) {
+  // The base was tuned on no mix, which is to say on all.
+  if (run.condition == "B" || kinds_of_mix(run.settings.mix).empty())
+    return number_at(run.json->at("utility"), "accuracy");
+  return over_own_kinds(
+      run, [](const std::string&, const Json& of) { return number_at(of, "accuracy"); });
 }
 
 double score_of(const StudyRun& run, const Score& score) {
@@ -141,8 +147,22 @@ Json planned_rates(const Json& study) {
 
 }  // namespace
 
+Json constant_accuracy(const Split& test) {
+  std::map<std::string, std::map<std::string, std::int64_t>> answers;
+  for (const Example& example : test.examples)
+    for (const Turn& turn : example.turns) ++answers[example.kind][turn.answer];
+  Json shares = Json::object();
+  for (const auto& [kind, counts] : answers) {
+    std::int64_t most = 0, all = 0;
+    for (const auto& [answer, n] : counts) most = std::max(most, n), all += n;
+    shares[kind] = static_cast<double>(most) / static_cast<double>(all);
+  }
+  return shares;
+}
+
 Json utility(const Runs& runs, const Json& study, const AnalysisOptions& options) {
-  Json rows = Json::array(), trends = Json::array();
+  const Json known = study.value("constant_accuracy", Json::object());
+  Json rows = Json::array(), trends = Json::array(), constants = Json::object();
   double chance = std::nan("");
   for (const std::string& tuning : runs.tunings()) {
     const std::optional<RunSettings> main = runs.main_settings(tuning);
@@ -174,6 +194,8 @@ Json utility(const Runs& runs, const Json& study, const AnalysisOptions& options
         const Json& utility = run.json->at("utility");
         const double n = utility.contains("choice") ? number_at(utility["choice"], "options") : 0;
         if (n > 1) chance = 1 / n;
+        constants[mix] = number(over_own_kinds(
+            run, [&](const std::string& kind, const Json&) { return number_at(known, kind); }));
       }
       for (const Score& score : scores()) {
         const std::map<std::int64_t, double> clean = values_of(by_condition["C0"], score);
@@ -226,6 +248,7 @@ Json utility(const Runs& runs, const Json& study, const AnalysisOptions& options
   return {{"rows", std::move(rows)},
           {"trends", std::move(trends)},
           {"planned", planned_rates(study)},
+          {"constants", std::move(constants)},
           {"choice_chance", number(chance)}};
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "experiments/analysis/selection.h"
+#include "experiments/data/dataset.h"
 
 namespace chainline::experiments {
 
@@ -8,10 +9,14 @@ namespace chainline::experiments {
 /// over the same steps, and proves no privacy.
 inline constexpr double kControlNoise = 0.01;
 
+/// {KIND: the accuracy of giving all its questions their most common answer}: what needs no picture.
+/// reproduce() has it as StudyResults::study["constant_accuracy"].
+Json constant_accuracy(const Split& test);
+
 /// "utility" of analyse(): what answering questions lost by training with watermarks. A mix is scored
 /// on the kinds of its own questions ("own"), and on all beside it: what a model that was tuned on
 /// counting makes of colours says little of what watermarks cost. `study` is StudyResults::study,
-/// whose plan says which mixes and rates there should be.
+/// whose plan says which mixes and rates there should be, and whose "constant_accuracy" what no skill is.
 Json utility(const Runs& runs, const Json& study, const AnalysisOptions& options);
 
 /// "sweep" of analyse(): clean runs at other learning rates, by which the study's were chosen.

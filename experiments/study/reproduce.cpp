@@ -7,6 +7,7 @@
 #include <span>
 
 #include "experiments/analysis/analysis.h"
+#include "experiments/analysis/utility.h"
 #include "experiments/claims/claims.h"
 #include "experiments/data/paths.h"
 #include "experiments/pages/study_report.h"
@@ -35,7 +36,7 @@ struct Gathered {
   double seconds = 0;  // that the jobs took, whenever and wherever
 };
 
-Gathered gather(const Study& study, const Plan& plan, const Store& store,
+Gathered gather(const Study& study, const Plan& plan, const Store& store, const Split& test,
                 const std::string& command) {
   Gathered all;
   all.results.study = to_json(study);
@@ -47,6 +48,7 @@ Gathered gather(const Study& study, const Plan& plan, const Store& store,
                                   {"gradients", 2 * planned["gradients"]},
                                   {"twins", planned["twins"]}};
   all.results.study["command"] = command;
+  all.results.study["constant_accuracy"] = constant_accuracy(test);
   for (std::size_t i = 0; i < plan.size(); ++i) {
     const Job& job = plan.job(i);
     const std::string& key = plan.key(i);
@@ -110,10 +112,10 @@ Reproduction reproduce(const ReproduceOptions& options) {
     }
   }
   keep();
-  const Gathered gathered = gather(options.study, plan, store, options.command);
+  const World world(options.study);
+  const Gathered gathered = gather(options.study, plan, store, world.test_split(), options.command);
   done.missing = gathered.missing;
 
-  const World world(options.study);
   manifest.set_data(options.study.data, world.data());
   AnalysisOptions analysis(options.study.seed);
   analysis.replicates = options.study.bootstrap;

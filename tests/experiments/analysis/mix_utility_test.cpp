@@ -95,6 +95,25 @@ TEST(MixUtility, SaysHowPreciseItsRunsWouldHaveToBe) {
   EXPECT_GT(d["deviation"], 0);
 }
 
+TEST(MixUtility, KnowsWhatTheMostCommonAnswersAreWorth) {
+  Split test;
+  const auto ask = [&](const char* kind, const char* answer) {
+    test.examples.push_back({"", 0, {{"?", answer}}, kind});
+  };
+  for (const char* answer : {"3", "1", "1", "2"}) ask("count", answer);
+  for (const char* answer : {"yes", "no", "no"}) ask("relation", answer);
+  ask("color", "red");
+  StudyResults results = study_in(small());
+  results.study["constant_accuracy"] = constant_accuracy(test);
+  EXPECT_EQ(results.study["constant_accuracy"],
+            (Json{{"count", 0.5}, {"relation", 2.0 / 3}, {"color", 1.0}}));
+  const Json constants = utility_of(results)["constants"];
+  EXPECT_EQ(constants["counting"], 0.5);
+  EXPECT_EQ(constants["relational"], 2.0 / 3);
+  // 400 questions about colours, 100 about numbers, 300 about relations.
+  EXPECT_NEAR(constants["general"], (400 + 50 + 200) / 800.0, 1e-12);
+}
+
 TEST(MixUtility, KnowsWhatIsPlanned) {
   StudyResults results = study_in(small());
   EXPECT_TRUE(utility_of(results)["planned"].is_null());

@@ -173,7 +173,10 @@ TEST(StudyReport, ShowsNullsAsDashesAndGaps) {
   const std::set<std::string> ids = figures_of(report);
   EXPECT_FALSE(ids.contains("exposure"));
   ASSERT_TRUE(ids.contains("utility"));
-  EXPECT_EQ(std::get<Table>(figure_of(report, "utility").body).rows.front()[2], "–");
+  const std::vector<std::string> row =
+      std::get<Table>(figure_of(report, "utility").body).rows.front();
+  EXPECT_EQ(row[2], "–");
+  EXPECT_EQ(row[3], "–");
 }
 
 TEST(StudyReport, StandsWithAnyOneNumberGone) {
@@ -244,12 +247,12 @@ TEST(StudyReport, ShowsSwappedRunsAsAnotherRunsProbeReadsThem) {
     return std::get<DotChart>(figure_of(report, "decides-username").body).groups.back();
   };
   SyntheticStudy synthetic;
-  EXPECT_EQ(group(synthetic).name, "Read by W100's probe");
+  EXPECT_EQ(group(synthetic).name, "Pairs told by W100's probe");
   ASSERT_EQ(group(synthetic).rows.size(), 2u);
   EXPECT_NE(group(synthetic).rows[0].note.find("below 0.5"), std::string::npos);  // SW
   EXPECT_TRUE(group(synthetic).rows[1].note.empty());                             // U3
   synthetic.results["analysis"]["transfer"] = Json::array();
-  EXPECT_NE(group(synthetic).name, "Read by W100's probe");
+  EXPECT_NE(group(synthetic).name, "Pairs told by W100's probe");
 }
 
 TEST(StudyReport, MarksEffectsThatAreNotLessTheBases) {

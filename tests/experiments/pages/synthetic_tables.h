@@ -59,6 +59,8 @@ class SyntheticTables {
     }
     const Json rates = {{"C0", 0},    {"W10", 0.1},  {"W25", 0.25},
                         {"W50", 0.5}, {"W75", 0.75}, {"W100", 1}};
+    Json constants = Json::object();
+    for (const std::string& mix : mixes) constants[mix] = 0.35;
     for (const std::string& mix : mixes) {
       for (const std::string& code : codes)
         for (const char* score : {"own", "accuracy", "choice", "perception", "cognition",
@@ -84,7 +86,7 @@ class SyntheticTables {
       trend.update({{"mix", mix}, {"score", "own"}, {"p_drop", 0.2}, {"p_corrected", 0.6}});
       trends.push_back(trend);
     }
-    return {{"rows", rows}, {"trends", trends}, {"choice_chance", 0.25}};
+    return {{"rows", rows}, {"trends", trends}, {"constants", constants}, {"choice_chance", 0.25}};
   }
 
   void add_transfer(Json& rows, const std::string& question, const std::string& code) {
