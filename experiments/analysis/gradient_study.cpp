@@ -25,6 +25,27 @@ double mean_of(const Batches& batches) {
   return n > 0 ? sum / static_cast<double>(n) : std::nan("");
 }
 
+/// One number of each run that has it, with Student's limits.
+void add_runs(Json& e, const std::vector<double>& of_runs, double confidence) {
+  std::vector<double> per_run;
+  for (const double value : of_runs)
+    if (std::isfinite(value)) per_run.push_back(value);
+  add_student(e, per_run, confidence);
+  e["per_run"] = per_run;
+}
+
+/// A number made of the means of some measurements, for each run alone.
+std::vector<double> by_run(const std::vector<const Batches*>& of,
+                           const std::function<double(const std::vector<double>&)>& statistic) {
+  std::vector<double> values;
+  for (std::size_t r = 0; r < of[0]->size(); ++r) {
+    std::vector<double> means;
+    for (const Batches* batches : of) means.push_back(mean_of({(*batches)[r]}));
+    values.push_back(statistic(means));
+  }
+  return values;
+}
+
 /// Draws runs and, inside each, its batches: pairs of places. Equal shapes draw alike, so that
 /// comparisons of the same batches stay paired.
 class Resampling {
@@ -130,6 +151,7 @@ Json rows_of(const GradientJobs& study, const AnalysisOptions& options) {
         cosine.push_back(estimate(mean_of(values),
                                   resampling.interval({&values}, options.confidence, first),
                                   study.sources));
+        add_runs(cosine.back(), by_run({&values}, first), options.confidence);
         change.push_back(estimate(mean_of(changes),
                                   resampling.interval({&changes}, options.confidence, first),
                                   study.sources));
@@ -160,10 +182,10 @@ void add_differences(Json& list, const GradientJobs& study, std::size_t size,
     const Batches y = study.batches(b, "cosine", 0, size);
     if (!same_shape(x, y)) continue;
     const Resampling resampling(x, options.replicates, stream(options, draw_name(study, size)));
+    const auto less = [](const std::vector<double>& m) { return m[0] - m[1]; };
     Json row = estimate(mean_of(x) - mean_of(y),
-                        resampling.interval({&x, &y}, options.confidence,
-                                            [](const auto& m) { return m[0] - m[1]; }),
-                        study.sources);
+                        resampling.interval({&x, &y}, options.confidence, less), study.sources);
+    add_runs(row, by_run({&x, &y}, less), options.confidence);
     row["at"] = study.at;
     row["a"] = a;
     row["b"] = b;
@@ -191,10 +213,14 @@ void add_ratios(Json& list, const GradientJobs& study, const AnalysisOptions& op
       // Of pixel energies there is one a run; that of the ratio is taken as known.
       const double energy = pixel_energy(study, "W100") / pixel_energy(study, to);
       const auto row = [&](double scale) {
-        const auto amplitude = [scale](const auto& m) { return std::sqrt(m[0] / m[1] / scale); };
-        return estimate(amplitude(std::vector<double>{mean_of(x), mean_of(y)}),
-                        resampling.interval({&x, &y}, options.confidence, amplitude),
-                        study.sources);
+        const auto amplitude = [scale](const std::vector<double>& m) {
+          return std::sqrt(m[0] / m[1] / scale);
+        };
+        Json e =
+            estimate(amplitude({mean_of(x), mean_of(y)}),
+                     resampling.interval({&x, &y}, options.confidence, amplitude), study.sources);
+        add_runs(e, by_run({&x, &y}, amplitude), options.confidence);
+        return e;
       };
       const bool pixels = std::isfinite(energy) && energy > 0;
       list.push_back({{"at", study.at},

@@ -87,59 +87,61 @@ std::vector<Cell> cells_of(const Runs& runs, const RunSettings& main, std::int64
   return cells;
 }
 
-/// Replicates of every cell's energy, [cell][replicate]: run numbers are drawn, the same for all
-/// cells, and then users inside each run.
-std::vector<std::vector<double>> energy_replicates(const std::vector<Cell>& cells,
-                                                   const AnalysisOptions& options) {
-  std::set<std::int64_t> seeds;
-  for (const Cell& cell : cells) seeds.insert(cell.seeds.begin(), cell.seeds.end());
-  const std::vector<std::int64_t> all(seeds.begin(), seeds.end());
-  const Generator generator = stream(options, "grid");
-  std::vector<std::vector<double>> replicates(cells.size());
-  std::vector<double> weights;
-  for (std::int64_t i = 0; i < options.replicates; ++i) {
-    RandomSequence random = generator.sequence(0, static_cast<std::uint32_t>(i));
-    std::vector<std::int64_t> drawn;
-    for (std::size_t k = 0; k < all.size(); ++k) drawn.push_back(all[random.below(all.size())]);
-    for (std::size_t c = 0; c < cells.size(); ++c) {
-      const Cell& cell = cells[c];
-      double sum = 0;
-      std::int64_t n = 0;
-      for (std::size_t k = 0; k < drawn.size(); ++k) {
-        const auto found = std::find(cell.seeds.begin(), cell.seeds.end(), drawn[k]);
-        if (found == cell.seeds.end()) continue;
-        const auto run = static_cast<std::size_t>(found - cell.seeds.begin());
-        // Users of one draw are the same in every cell that has as many.
-        RandomSequence users =
-            generator.sequence(static_cast<std::uint32_t>(k) + 1, static_cast<std::uint32_t>(i));
-        const std::size_t size = cell.users.values[run].size();
-        weights.assign(size, 0);
-        for (std::size_t u = 0; u < size; ++u) weights[users.below(size)] += 1;
-        const double energy =
-            memorization_energy(cell.users.values[run], cell.users.in[run], weights);
-        if (std::isfinite(energy)) sum += energy, ++n;
-      }
-      replicates[c].push_back(n > 0 ? sum / static_cast<double>(n) : std::nan(""));
-    }
+/// Users of a run who are drawn together: those who share their pictures, and with them what the
+/// pictures say; each alone where nothing is known of that.
+std::vector<std::vector<std::size_t>> units_of(const UserRuns& users, std::size_t run) {
+  std::map<int, std::vector<std::size_t>> groups;
+  for (std::size_t u = 0; u < users.in[run].size(); ++u)
+    groups[users.groups.empty() ? 0 : users.groups[run][u]].push_back(u);
+  std::vector<std::vector<std::size_t>> units;
+  for (const auto& [group, members] : groups) {
+    if (members.size() <= 2)
+      units.push_back(members);
+    else
+      for (const std::size_t u : members) units.push_back({u});
   }
-  return replicates;
+  return units;
 }
 
-/// Least squares of log energy on the predictors over the cells with a positive energy; NaN where
-/// they don't fix the coefficients. coefficients[0] is the intercept.
+/// The limits of a cell's energy, by drawing runs and, inside each, pairs of users. A user who is
+/// drawn twice makes the OUT users look more alike than they are, which lifts a replicate by about
+/// 2 s^2 / n_out, less what partners have in common; so their mean is moved to where the energy is.
+Interval energy_interval(const Cell& cell, const AnalysisOptions& options) {
+  std::vector<std::vector<std::vector<std::size_t>>> units;
+  for (std::size_t r = 0; r < cell.energies.size(); ++r) units.push_back(units_of(cell.users, r));
+  const Generator generator = stream(options, "grid");
+  std::vector<double> replicates, weights;
+  for (std::int64_t i = 0; i < options.replicates; ++i) {
+    RandomSequence random = generator.sequence(0, static_cast<std::uint32_t>(i));
+    double sum = 0;
+    std::int64_t n = 0;
+    for (std::size_t k = 0; k < units.size(); ++k) {
+      const std::size_t run = units.size() == 1 ? 0 : random.below(units.size());
+      weights.assign(cell.users.in[run].size(), 0);
+      for (std::size_t d = 0; d < units[run].size(); ++d)
+        for (const std::size_t u : units[run][random.below(units[run].size())]) weights[u] += 1;
+      const double energy =
+          memorization_energy(cell.users.values[run], cell.users.in[run], weights);
+      if (std::isfinite(energy)) sum += energy, ++n;
+    }
+    if (n > 0) replicates.push_back(sum / static_cast<double>(n));
+  }
+  const double lifted = mean(replicates) - mean(cell.energies);
+  for (double& replicate : replicates) replicate -= lifted;
+  return percentile_interval(replicates, options.confidence);
+}
+
+/// Least squares of log energy on the predictors; NaN where a cell has no logarithm, or the cells
+/// don't fix the coefficients. coefficients[0] is the intercept.
 std::vector<double> slopes_of(const std::vector<std::vector<double>>& predictors,
                               const std::vector<double>& energies, double* r_squared = nullptr) {
-  std::vector<std::vector<double>> x(predictors.size());
   std::vector<double> y;
-  for (std::size_t c = 0; c < energies.size(); ++c) {
-    if (!(energies[c] > 0)) continue;
-    y.push_back(std::log(energies[c]));
-    for (std::size_t p = 0; p < x.size(); ++p) x[p].push_back(predictors[p][c]);
-  }
+  for (const double energy : energies) y.push_back(std::log(energy));  // NaN below 0
   const std::vector<double> none(predictors.size() + 1, std::nan(""));
-  if (y.size() < predictors.size() + 2) return none;
+  const auto finite = [](double value) { return std::isfinite(value); };
+  if (y.size() < predictors.size() + 2 || !std::all_of(y.begin(), y.end(), finite)) return none;
   try {
-    const LinearFit fit = least_squares(x, y);
+    const LinearFit fit = least_squares(predictors, y);
     std::vector<double> coefficients;
     for (const Coefficient& c : fit.coefficients) coefficients.push_back(c.estimate);
     if (r_squared != nullptr) *r_squared = fit.r_squared;
@@ -149,38 +151,88 @@ std::vector<double> slopes_of(const std::vector<std::vector<double>>& predictors
   }
 }
 
-Json coefficient(double estimate, const std::vector<double>& replicates, double theory,
-                 double confidence) {
-  Json c = {{"estimate", number(estimate)}, {"low", nullptr}, {"high", nullptr}};
-  std::vector<double> finite;
-  for (const double value : replicates)
-    if (std::isfinite(value)) finite.push_back(value);
-  // Where half of the replicates have no slope, the rest is a selection.
-  if (finite.size() >= 2 && 2 * finite.size() >= replicates.size()) {
-    const Interval interval = percentile_interval(finite, confidence);
-    c["low"] = interval.low;
-    c["high"] = interval.high;
-  }
-  c["theory"] = number(theory);
-  return c;
+/// The runs that all of some cells have, so that every point of a line is made of the same ones.
+std::vector<std::int64_t> common_seeds(const std::vector<const Cell*>& cells) {
+  std::vector<std::int64_t> common;
+  if (cells.empty()) return common;
+  for (const std::int64_t seed : cells[0]->seeds)
+    if (std::all_of(cells.begin(), cells.end(), [&](const Cell* cell) {
+          return std::find(cell->seeds.begin(), cell->seeds.end(), seed) != cell->seeds.end();
+        }))
+      common.push_back(seed);
+  return common;
 }
 
-std::vector<double> at(const std::vector<std::vector<double>>& replicates,
-                       const std::vector<std::size_t>& cells, std::size_t i) {
-  std::vector<double> values;
-  for (const std::size_t c : cells) values.push_back(replicates[c][i]);
-  return values;
+/// The mean energy of each cell over some of its runs; `without` is left out.
+std::vector<double> energies_of(const std::vector<const Cell*>& cells,
+                                const std::vector<std::int64_t>& seeds,
+                                std::optional<std::int64_t> without = {}) {
+  std::vector<double> energies;
+  for (const Cell* cell : cells) {
+    std::vector<double> of_runs;
+    for (std::size_t r = 0; r < cell->seeds.size(); ++r)
+      if (cell->seeds[r] != without &&
+          std::find(seeds.begin(), seeds.end(), cell->seeds[r]) != seeds.end())
+        of_runs.push_back(cell->energies[r]);
+    energies.push_back(mean(of_runs));
+  }
+  return energies;
+}
+
+/// Slopes of log energy on the predictors, by coefficient, with their jackknife over runs: run i
+/// says b + (n - 1) (m - b_i), where b_i is fitted without it and m is the mean of those, so that the
+/// mean of what runs say is b. The logarithm of one run's energy need not exist, that of a mean over
+/// the others does where there is energy to speak of.
+struct Slopes {
+  std::vector<double> estimates;             // [coefficient], the intercept first
+  std::vector<std::vector<double>> per_run;  // [coefficient][run]
+  std::int64_t runs = 0;
+  double r_squared = std::nan("");
+};
+
+Slopes slopes_over_runs(const std::vector<std::vector<double>>& predictors,
+                        const std::vector<const Cell*>& cells) {
+  const std::vector<std::int64_t> seeds = common_seeds(cells);
+  Slopes slopes;
+  slopes.runs = static_cast<std::int64_t>(seeds.size());
+  slopes.estimates = slopes_of(predictors, energies_of(cells, seeds), &slopes.r_squared);
+  slopes.per_run.resize(slopes.estimates.size());
+  for (const std::int64_t seed : seeds) {
+    const std::vector<double> without = slopes_of(predictors, energies_of(cells, seeds, seed));
+    for (std::size_t c = 0; c < without.size(); ++c) slopes.per_run[c].push_back(without[c]);
+  }
+  for (std::size_t c = 0; c < slopes.per_run.size(); ++c) {
+    const double m = mean(slopes.per_run[c]);
+    for (double& slope : slopes.per_run[c])
+      slope = slopes.estimates[c] + static_cast<double>(slopes.runs - 1) * (m - slope);
+  }
+  return slopes;
+}
+
+Json coefficient(const Slopes& slopes, std::size_t c, double theory, double confidence) {
+  Json json = {{"estimate", number(slopes.estimates[c])},
+               {"low", nullptr},
+               {"high", nullptr},
+               {"per_run", nullptr},
+               {"theory", number(theory)}};
+  const std::vector<double>& per_run = slopes.per_run[c];
+  if (std::all_of(per_run.begin(), per_run.end(), [](double v) { return std::isfinite(v); })) {
+    add_student(json, per_run, confidence, "low", "high");
+    json["per_run"] = per_run;
+  }
+  return json;
 }
 
 /// What all figures of a grid are made from.
 struct Grid {
   const std::vector<Cell>& cells;
-  std::vector<double> energies;  // by cell
-  const std::vector<std::vector<double>>& replicates;
-  std::vector<bool> counts;     // whether the cell's lower limit is above 0
-  std::vector<double> planned;  // batch sizes; none where the study does not say
-  std::int64_t reference;       // batch size
+  std::vector<Interval> intervals;  // of the energy, by cell
+  std::vector<double> planned;      // batch sizes; none where the study does not say
+  std::int64_t reference;           // batch size
   const AnalysisOptions& options;
+
+  /// Of cells that count alone exponents are made: the logarithm of noise around 0 has any value.
+  bool counts(std::size_t c) const { return intervals[c].low > 0; }
 };
 
 /// The energy where all rules agree, and whether it is more than chance; null without the cell.
@@ -188,9 +240,8 @@ Json reference_of(const Grid& grid, const std::vector<std::size_t>& of_optimizer
   for (const std::size_t c : of_optimizer) {
     const Cell& cell = grid.cells[c];
     if (cell.batch != grid.reference || !near(cell.rate_factor, 1)) continue;
-    Json e =
-        estimate(grid.energies[c], percentile_interval(grid.replicates[c], grid.options.confidence),
-                 {cell.seeds, static_cast<std::int64_t>(cell.users.values[0].size())});
+    Json e = estimate(mean(cell.energies), grid.intervals[c],
+                      {cell.seeds, static_cast<std::int64_t>(cell.users.values[0].size())});
     e["p"] = energy_p(cell.users, grid.options.relabellings,
                       stream(grid.options, "grid reference " + cell.optimizer));
     return e;
@@ -210,42 +261,27 @@ std::int64_t planned_cells(const Grid& grid, const std::vector<std::size_t>& of_
 }
 
 /// Exponents of the learning rate and the batch size: (2, -2) for SGD, (2, -1) for Adam in theory.
-/// Of cells that count alone: the logarithm of what is noise around 0 has any value.
 Json fit_of(const std::string& optimizer, const Grid& grid,
             const std::vector<std::size_t>& of_optimizer) {
-  std::vector<std::size_t> kept;
+  std::vector<const Cell*> kept;
   std::vector<std::vector<double>> x(2);
-  std::vector<double> energies;
-  std::int64_t runs = 0;
   for (const std::size_t c : of_optimizer) {
-    if (!grid.counts[c]) continue;
-    const Cell& cell = grid.cells[c];
-    const auto of_cell = static_cast<std::int64_t>(cell.seeds.size());
-    runs = kept.empty() ? of_cell : std::min(runs, of_cell);
-    kept.push_back(c);
-    energies.push_back(grid.energies[c]);
-    x[0].push_back(std::log(cell.rate_factor));
-    x[1].push_back(std::log(static_cast<double>(cell.batch)));
+    if (!grid.counts(c)) continue;
+    kept.push_back(&grid.cells[c]);
+    x[0].push_back(std::log(kept.back()->rate_factor));
+    x[1].push_back(std::log(static_cast<double>(kept.back()->batch)));
   }
-  double r_squared = std::nan("");
-  const std::vector<double> fit = slopes_of(x, energies, &r_squared);
-  std::vector<double> eta, b;
-  for (std::int64_t i = 0; i < grid.options.replicates && !kept.empty(); ++i) {
-    const std::vector<double> slopes =
-        slopes_of(x, at(grid.replicates, kept, static_cast<std::size_t>(i)));
-    eta.push_back(slopes[1]);
-    b.push_back(slopes[2]);
-  }
+  const Slopes slopes = slopes_over_runs(x, kept);
   const auto found = static_cast<std::int64_t>(of_optimizer.size());
   return {{"optimizer", optimizer},
           {"cells", found},
           {"planned", std::max(planned_cells(grid, of_optimizer), found)},
           {"left_out", found - static_cast<std::int64_t>(kept.size())},
-          {"runs", runs},
+          {"runs", slopes.runs},
           {"reference", reference_of(grid, of_optimizer)},
-          {"eta", coefficient(fit[1], eta, 2, grid.options.confidence)},
-          {"b", coefficient(fit[2], b, optimizer == "sgd" ? -2 : -1, grid.options.confidence)},
-          {"r_squared", number(r_squared)}};
+          {"eta", coefficient(slopes, 1, 2, grid.options.confidence)},
+          {"b", coefficient(slopes, 2, optimizer == "sgd" ? -2 : -1, grid.options.confidence)},
+          {"r_squared", number(slopes.r_squared)}};
 }
 
 /// The slope over b that the exponents of fit_of() give along a rule.
@@ -257,23 +293,18 @@ double theory_of(const std::string& optimizer, const std::string& rule) {
 /// The slope over b along a rule, of its cells that count; null for fewer than 3.
 Json slope_of(const std::string& optimizer, const std::string& rule, const Grid& grid,
               const std::vector<std::size_t>& of_optimizer) {
-  std::vector<std::size_t> along;
+  std::vector<const Cell*> along;
   std::vector<std::vector<double>> x(1);
-  std::vector<double> y;
   for (const std::size_t c : of_optimizer) {
-    if (!grid.cells[c].has(rule) || !grid.counts[c]) continue;
-    along.push_back(c);
-    x[0].push_back(std::log(static_cast<double>(grid.cells[c].batch)));
-    y.push_back(grid.energies[c]);
+    if (!grid.cells[c].has(rule) || !grid.counts(c)) continue;
+    along.push_back(&grid.cells[c]);
+    x[0].push_back(std::log(static_cast<double>(along.back()->batch)));
   }
   if (along.size() < 3) return nullptr;
-  std::vector<double> slopes;
-  for (std::size_t i = 0; i < grid.replicates[along[0]].size(); ++i)
-    slopes.push_back(slopes_of(x, at(grid.replicates, along, i))[1]);
   return {{"optimizer", optimizer},
           {"rule", rule},
           {"cells", along.size()},
-          {"slope", coefficient(slopes_of(x, y)[1], slopes, theory_of(optimizer, rule),
+          {"slope", coefficient(slopes_over_runs(x, along), 1, theory_of(optimizer, rule),
                                 grid.options.confidence)}};
 }
 
@@ -315,25 +346,22 @@ Json batch_rate_grid(const Runs& runs, const Json& study, std::int64_t reference
   if (!main) return nullptr;
   const std::vector<Cell> cells = cells_of(runs, *main, reference);
   if (cells.empty()) return nullptr;
-  const std::vector<std::vector<double>> replicates = energy_replicates(cells, options);
-  Grid grid{cells, {}, replicates, {}, {}, reference, options};
+  Grid grid{cells, {}, {}, reference, options};
   if (study.contains("grid_batch_sizes"))
     grid.planned = numbers(study["grid_batch_sizes"], "study: grid_batch_sizes");
   Json rows = Json::array(), fits = Json::array(), rules = Json::array();
   for (std::size_t c = 0; c < cells.size(); ++c) {
     const Cell& cell = cells[c];
-    const Interval interval = percentile_interval(replicates[c], options.confidence);
-    grid.energies.push_back(mean(cell.energies));
-    grid.counts.push_back(interval.low > 0);
+    grid.intervals.push_back(energy_interval(cell, options));
     Sources sources{cell.seeds, 0};
     for (const auto& users : cell.users.values)
       sources.users = std::max(sources.users, static_cast<std::int64_t>(users.size()));
-    Json row = estimate(grid.energies.back(), interval, sources);
+    Json row = estimate(mean(cell.energies), grid.intervals.back(), sources);
     row["optimizer"] = cell.optimizer;
     row["batch"] = cell.batch;
     row["rate_factor"] = cell.rate_factor;
     row["rules"] = cell.rules;
-    row["counts"] = interval.low > 0;
+    row["counts"] = grid.counts(c);
     row["per_run"] = cell.energies;
     rows.push_back(std::move(row));
   }

@@ -1,6 +1,6 @@
 #include <fmt/core.h>
 
-#include <limits>
+#include <functional>
 
 #include "experiments/analysis/estimate.h"
 #include "experiments/claims/claim.h"
@@ -23,14 +23,22 @@ std::string checkpoint(const Json& analysis) {
   return find_row(part_of(analysis, "rows"), {{"at", "C0"}}) != nullptr ? "C0" : "base";
 }
 
+/// A trial by Student's limits over runs, of which there is one number each.
+Trial over_runs(const Json& e, const std::function<Trial(double, double, double)>& trial_of) {
+  const std::vector<double> per_run = numbers(e.at("per_run"), "gradients");
+  Trial trial = trial_of(mean(per_run), number_at(e, "t_low"), number_at(e, "t_high"));
+  trial.per_run = per_run;
+  trial.runs = static_cast<std::int64_t>(trial.per_run.size());
+  return trial;
+}
+
 Trial difference_trial(const Json& analysis, const std::string& b, const std::string& what) {
   const Json* row = find_row(part_of(analysis, "differences"),
                              {{"at", checkpoint(analysis)}, {"a", "W100"}, {"b", b}});
   if (row == nullptr) return missing_trial(what, "a gradient study with W100 and " + b);
-  Trial trial = below_trial(what, number_at(*row, "mean"), number_at(*row, "low"),
-                            number_at(*row, "high"), 0);
-  trial.runs = row->at("runs");
-  return trial;
+  return over_runs(*row, [&](double mean, double low, double high) {
+    return below_trial(what, mean, low, high, 0);
+  });
 }
 
 /// The place of the batch size that is nearest to that of training.
@@ -65,10 +73,10 @@ Judgement judge_gradients(const Json& analysis) {
   if (row == nullptr || size >= row->at("cosine").size()) {
     j.trials.push_back(missing_trial(cosine, "a gradient study with W100"));
   } else {
-    const Json& e = row->at("cosine").at(size);
     j.trials.push_back(
-        below_trial(cosine, number_at(e, "mean"), number_at(e, "low"), number_at(e, "high"), 1));
-    j.trials.back().runs = e.at("runs");
+        over_runs(row->at("cosine").at(size), [&](double mean, double low, double high) {
+          return below_trial(cosine, mean, low, high, 1);
+        }));
   }
   j.trials.push_back(difference_trial(analysis, "W50", "cosine of W100 less that of W50"));
   for (const char* placebo : {"P-noise", "P-const"}) {
@@ -79,17 +87,15 @@ Judgement judge_gradients(const Json& analysis) {
           missing_trial(what, fmt::format("a gradient study with W100 and {}", placebo)));
       continue;
     }
-    Trial trial;
-    trial.what = what;
-    trial.mean = number_at(*ratio, "mean");
-    trial.low = number_at(*ratio, "low");
-    trial.high = number_at(*ratio, "high");
-    trial.runs = ratio->at("runs");
-    trial.threshold = fmt::format("above 1, and {:g} at least", kPlaceboRatio);
-    if (trial.low > 1 && trial.mean >= kPlaceboRatio) trial.answer = Answer::yes;
-    if (trial.high < kPlaceboRatio) trial.answer = Answer::no;
-    j.trials.push_back(std::move(trial));
+    j.trials.push_back(over_runs(*ratio, [&](double mean, double low, double high) {
+      Trial trial = beyond_trial(what, mean, low, high, 1);
+      trial.from = kPlaceboRatio;  // below it, it is the placebo's
+      if (mean < kPlaceboRatio) trial.answer = Answer::open;
+      trial.threshold = fmt::format("above 1, and {:g} at least", kPlaceboRatio);
+      return trial;
+    }));
   }
+  correct_trials(j.trials);
   leave_open_of_few_runs(j.trials);
   return j;
 }
@@ -106,11 +112,11 @@ Judgement judge_magnitude(const Json& analysis) {
       j.trials.push_back(missing_trial(what, fmt::format("a gradient study with {}", to)));
       continue;
     }
-    Trial trial = between_trial(what, number_at(*row, "mean"), number_at(*row, "low"),
-                                number_at(*row, "high"), 1 / kOrderOfMagnitude, kOrderOfMagnitude);
-    trial.runs = row->at("runs");
-    j.trials.push_back(std::move(trial));
+    j.trials.push_back(over_runs(*row, [&](double mean, double low, double high) {
+      return between_trial(what, mean, low, high, 1 / kOrderOfMagnitude, kOrderOfMagnitude);
+    }));
   }
+  correct_trials(j.trials);
   leave_open_of_few_runs(j.trials);
   return j;
 }
@@ -127,8 +133,6 @@ Judgement judge_mini_batch(const Json& analysis) {
   const auto below = [&](const std::string& name, const Json& e, double limit) {
     Trial trial =
         below_trial(name, number_at(e, "mean"), number_at(e, "low"), number_at(e, "high"), limit);
-    trial.from = -std::numeric_limits<double>::infinity();
-    trial.to = limit;
     trial.per_run = numbers(e.at("per_run"), name);
     trial.runs = e.at("runs");
     return trial;

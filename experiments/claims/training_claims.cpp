@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "experiments/analysis/estimate.h"
 #include "experiments/claims/claim.h"
@@ -12,20 +11,22 @@
 namespace chainline::experiments {
 namespace {
 
-/// The clean model must answer better than by chance, or a mix has no skill to lose; "" if it does.
+/// The clean model must answer better than one that gives each kind of question its most common
+/// answer, or a mix has no skill to lose; "" if it does.
 std::string no_skill(const Json& utility, const std::string& mix) {
-  const double chance = number_at(utility, "choice_chance");
+  const Json* constants = find_path(utility, {"constants"});
+  const double constant = constants == nullptr ? Trial::kNone : number_at(*constants, mix);
   const Json* row =
       find_row(utility.at("rows"),
-               {{"mix", mix}, {"condition", "C0"}, {"score", "choice"}, {"tuning", "lora"}});
-  if (row == nullptr || !std::isfinite(chance)) return "";
+               {{"mix", mix}, {"condition", "C0"}, {"score", "own"}, {"tuning", "lora"}});
+  if (row == nullptr || !std::isfinite(constant)) return "";
   const double low = number_at(*row, "low");
   const double reached = std::isfinite(low) ? low : number_at(*row, "mean");
-  if (reached > chance) return "";
+  if (reached > constant) return "";
   return fmt::format(
-      "the clean model chooses no better than chance ({:.1f} % of {:.1f} %): there is no skill to "
-      "lose",
-      100 * number_at(*row, "mean"), 100 * chance);
+      "the clean model answers no better than by the most common answers ({:.1f} %, they {:.1f} "
+      "%): there is no skill to lose",
+      100 * number_at(*row, "mean"), 100 * constant);
 }
 
 /// The mixes and conditions to be judged: those that were planned, and whatever else has a row.
@@ -88,8 +89,6 @@ Trial trend_trial(const Json& utility, const std::string& mix) {
                          fmt::format("runs of the mix {} at two rates with the same number", mix));
   Trial trial = beyond_trial(what, number_at(*trend, "mean"), number_at(*trend, "t_low"),
                              number_at(*trend, "t_high"), -kUtilityMargin);
-  trial.from = -kUtilityMargin;
-  trial.to = std::numeric_limits<double>::infinity();
   trial.per_run = numbers(trend->at("per_run"), what);
   trial.scale = 100;
   trial.runs = trend->at("runs");
@@ -108,6 +107,62 @@ std::string no_exponents(const Json& fit, bool detected) {
     return fmt::format("{} of {} cells show no energy{}", left_out, planned,
                        missing == 0 ? "" : fmt::format(", {} are not there", missing));
   return "";
+}
+
+/// An exponent within the margin of its theory, by Student's limits over the jackknife's runs.
+Trial exponent_trial(const std::string& what, const Json& fit, const char* exponent) {
+  const Json& c = fit.at(exponent);
+  const double theory = number_at(c, "theory");
+  Trial trial =
+      between_trial(what, number_at(c, "estimate"), number_at(c, "low"), number_at(c, "high"),
+                    theory - kExponentMargin, theory + kExponentMargin);
+  trial.runs = fit.at("runs");
+  if (const Json* per_run = find_path(c, {"per_run"})) trial.per_run = numbers(*per_run, what);
+  if (!std::isfinite(trial.low))
+    trial.note = fmt::format("no limits from the {} run{} that all its cells have", trial.runs,
+                             trial.runs == 1 ? "" : "s");
+  return trial;
+}
+
+/// Whether there is more energy than chance has where all rules agree.
+Trial reference_trial(const std::string& optimizer, const Json* fit) {
+  const std::string what = fmt::format("{}: energy at the reference", optimizer);
+  const Json* reference = fit == nullptr ? nullptr : find_path(*fit, {"reference"});
+  if (reference == nullptr)
+    return missing_trial(what,
+                         "runs of W100 and C0 at the batch size and rate where all rules agree");
+  Trial trial;
+  trial.what = what;
+  trial.mean = number_at(*reference, "mean");
+  trial.low = number_at(*reference, "low");
+  trial.high = number_at(*reference, "high");
+  trial.p = number_at(*reference, "p");
+  trial.runs = reference->at("runs");
+  trial.users = reference->at("users");
+  trial.threshold = fmt::format("above 0, corrected p below {:g}", kLevel);
+  return trial;
+}
+
+Trial rates_trial(const Json* rates) {
+  const std::string what = "energy over the rate, slope";
+  if (rates == nullptr)
+    return missing_trial(what, "runs of C0 and at two rates with the same number");
+  Trial trial = above_trial(what, *rates, 0, number_at(*rates, "p_t"));
+  trial.scale = 1;
+  trial.threshold = fmt::format("above 0, corrected p below {:g}", kLevel);
+  return trial;
+}
+
+void open_without_energy(Trial& exponent, const Json& fit, bool detected) {
+  if (const std::string why = no_exponents(fit, detected); !why.empty()) {
+    exponent.answer = Answer::open;
+    add_note(exponent, why);
+  } else if (exponent.answer == Answer::no && fit.at("left_out") != 0) {
+    // Of cells with little energy those are kept that chance has raised, which flattens slopes.
+    exponent.answer = Answer::open;
+    add_note(exponent, fmt::format("{} cells show no energy, without which slopes are flatter",
+                                   fit.at("left_out").get<std::int64_t>()));
+  }
 }
 
 }  // namespace
@@ -151,83 +206,40 @@ Judgement judge_mechanism(const Json& analysis) {
   Judgement j;
   const Json* grid = find_path(analysis, {"grid"});
   const Json* fits = find_path(analysis, {"grid", "fits"});
-  // Without energy where there should be some, the grid says nothing: asked first, then corrected
-  // together with the slope over the rate.
-  std::vector<Trial> tested;
   const char* const optimizers[] = {"sgd", "adamw"};
   const auto fit_of = [&](const std::string& optimizer) {
     return fits == nullptr ? nullptr : find_row(*fits, {{"optimizer", optimizer}});
   };
-  for (const char* optimizer : optimizers) {
-    const std::string what = fmt::format("{}: energy at the reference", optimizer);
-    const Json* fit = fit_of(optimizer);
-    const Json* reference = fit == nullptr ? nullptr : find_path(*fit, {"reference"});
-    if (reference == nullptr) {
-      tested.push_back(missing_trial(
-          what, "runs of W100 and C0 at the batch size and rate where all rules agree"));
-      continue;
-    }
-    Trial trial;
-    trial.what = what;
-    trial.mean = number_at(*reference, "mean");
-    trial.low = number_at(*reference, "low");
-    trial.high = number_at(*reference, "high");
-    trial.p = number_at(*reference, "p");
-    trial.runs = reference->at("runs");
-    trial.users = reference->at("users");
-    trial.threshold = fmt::format("above 0, corrected p below {:g}", kLevel);
-    tested.push_back(std::move(trial));
-  }
-  const Json* rates = grid == nullptr ? nullptr : find_path(*grid, {"rates"});
-  const std::string over_rates = "energy over the rate, slope";
-  if (rates == nullptr) {
-    tested.push_back(missing_trial(over_rates, "runs of C0 and at two rates with the same number"));
-  } else {
-    tested.push_back(above_trial(over_rates, *rates, 0, number_at(*rates, "p_t")));
-    tested.back().scale = 1;
-    tested.back().threshold = fmt::format("above 0, corrected p below {:g}", kLevel);
-  }
-  correct_trials(tested);
-  bool detected[2];
-  for (int i = 0; i < 2; ++i) {
-    detected[i] = tested[static_cast<std::size_t>(i)].p_corrected < kLevel;
-    if (detected[i]) tested[static_cast<std::size_t>(i)].answer = Answer::yes;
-  }
-  if (tested[2].answer == Answer::no && !detected[1]) {
-    tested[2].answer = Answer::open;
-    add_note(tested[2], "no energy above chance of which there could be less");
-  }
-  leave_open_of_few_runs(tested);
-  for (int i = 0; i < 2; ++i) {
-    const std::string optimizer = optimizers[i];
-    const Json* fit = fit_of(optimizer);
+  for (const char* optimizer : optimizers)
     for (const char* exponent : {"eta", "b"}) {
+      const Json* fit = fit_of(optimizer);
       const std::string what = fmt::format("{}: exponent of {}", optimizer,
                                            exponent[0] == 'e' ? "the learning rate" : "b");
-      if (fit == nullptr) {
-        j.trials.push_back(missing_trial(what, "the grid of batch sizes and learning rates"));
-        continue;
-      }
-      const Json& c = fit->at(exponent);
-      const double theory = number_at(c, "theory");
-      Trial trial =
-          between_trial(what, number_at(c, "estimate"), number_at(c, "low"), number_at(c, "high"),
-                        theory - kExponentMargin, theory + kExponentMargin);
-      trial.runs = fit->at("runs");
-      if (const std::string why = no_exponents(*fit, detected[i]); !why.empty()) {
-        trial.answer = Answer::open;
-        add_note(trial, why);
-      } else if (trial.answer == Answer::no && fit->at("left_out") != 0) {
-        // Of cells with little energy those are kept that chance has raised, which flattens slopes.
-        trial.answer = Answer::open;
-        add_note(trial, fmt::format("{} cells show no energy, without which slopes are flatter",
-                                    fit->at("left_out").get<std::int64_t>()));
-      }
-      j.trials.push_back(std::move(trial));
+      j.trials.push_back(fit == nullptr
+                             ? missing_trial(what, "the grid of batch sizes and learning rates")
+                             : exponent_trial(what, *fit, exponent));
     }
+  for (const char* optimizer : optimizers)
+    j.trials.push_back(reference_trial(optimizer, fit_of(optimizer)));
+  j.trials.push_back(rates_trial(grid == nullptr ? nullptr : find_path(*grid, {"rates"})));
+  correct_trials(j.trials);
+
+  // Without energy where there should be some, the grid says nothing.
+  bool detected[2];
+  for (std::size_t i = 0; i < 2; ++i) {
+    Trial& reference = j.trials[4 + i];
+    detected[i] = reference.p_corrected < kLevel;
+    if (detected[i]) reference.answer = Answer::yes;
+  }
+  Trial& rates = j.trials[6];
+  if (rates.answer == Answer::no && !detected[1]) {
+    rates.answer = Answer::open;
+    add_note(rates, "no energy above chance of which there could be less");
   }
   leave_open_of_few_runs(j.trials);
-  j.trials.insert(j.trials.end(), tested.begin(), tested.end());
+  for (std::size_t t = 0; t < 4; ++t)  // two exponents of each optimizer
+    if (const Json* fit = fit_of(optimizers[t / 2]))
+      open_without_energy(j.trials[t], *fit, detected[t / 2]);
   return j;
 }
 

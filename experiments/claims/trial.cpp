@@ -122,6 +122,8 @@ Trial below_trial(const std::string& what, double mean, double low, double high,
   Trial trial;
   trial.what = what;
   place(trial, mean, low, high);
+  trial.from = -std::numeric_limits<double>::infinity();
+  trial.to = limit;
   trial.threshold = fmt::format("below {}", plain(limit));
   trial.answer = of_interval(
       low, high, [&](double, double h) { return h < limit; },
@@ -133,6 +135,8 @@ Trial beyond_trial(const std::string& what, double mean, double low, double high
   Trial trial;
   trial.what = what;
   place(trial, mean, low, high);
+  trial.from = limit;
+  trial.to = std::numeric_limits<double>::infinity();
   trial.threshold = fmt::format("above {}", plain(limit));
   trial.answer = of_interval(
       low, high, [&](double l, double) { return l > limit; },

@@ -116,7 +116,10 @@ Part method_part(const StudyPage& page) {
           "values, so two of them differ by the cards alone. A user is the unit: an effect is a "
           "mean over IN users less one over OUT users, then over runs.",
           page.study.users),
-      "Statistics. Intervals by bootstrap over runs and, inside each, users; p-values by dealing "
+      "Statistics. Intervals by bootstrap over runs and, inside each, users; claims are refuted, "
+      "and "
+      "those about gradients and exponents judged, by Student's limits over runs; p-values by "
+      "dealing "
       "IN and OUT anew within every run; over layers by the maximum, over conditions, data sets "
       "and "
       "claims by Holm; equivalence by two one-sided tests. Null results are printed with their "

@@ -159,7 +159,8 @@ void add_grid(const StudyPage& page, Part& part) {
   const char* const energy =
       "Energy: the spread of IN users' change of phi (log odds of the right answer under their "
       "card, against the clean run of the same batch size and rate) beyond that of OUT users; 0 is "
-      "expected without memorization. Cells count if their own 95 % interval lies above 0. "
+      "expected without memorization. Cells count if their own 95 % interval (bootstrap over "
+      "runs and pairs of users) lies above 0. "
       "AdamW's gradients are clipped to norm 1, as in every run; SGD's are not, as in the theory.";
   for (const std::string optimizer : {"adamw", "sgd"}) {
     HeatMap map = grid_map(cells, optimizer);
@@ -267,8 +268,8 @@ void add_grid(const StudyPage& page, Part& part) {
           : fmt::format("Theory lies in {} of {} intervals of the energy's slopes", held, tested),
       std::move(table), {"K10"});
   figure.caption = std::string(
-                       "Least squares of logarithms over the cells that count; bootstrap over "
-                       "runs and users. ") +
+                       "Least squares of logarithms over the cells that count; Student's limits "
+                       "over a jackknife of the runs that all of them have. ") +
                    energy;
   describe(figure);
   part.add(std::move(figure));

@@ -104,6 +104,64 @@ TEST(Grid, LacksACellThatHasNoCleanRunsOfItsOwn) {
   EXPECT_EQ(fit_of(others, "adamw")["planned"], 8);
 }
 
+TEST(Grid, MakesExponentsOfRunsThatAllCellsHave) {
+  // The study's own runs at the reference are ten, of which the grid has three.
+  World world = strong();
+  world.runs = 10;
+  StudyResults results = study_in(world);
+  const Json fit = fit_of(grid_of(results), "adamw");
+  EXPECT_EQ(fit["runs"], 3);
+  EXPECT_EQ(fit["reference"]["runs"], 10);
+  for (Json& run : results.runs)
+    if (run["condition"] == "W100" && run["run"] == 7 && run.contains("users"))
+      for (Json& phi : run["users"]["phi"]) phi = 1.3 * phi.get<double>();
+  const Json other = fit_of(grid_of(results), "adamw");
+  EXPECT_NE(other["reference"]["mean"], fit["reference"]["mean"]);
+  EXPECT_EQ(other["eta"], fit["eta"]);
+}
+
+TEST(Grid, PutsItsIntervalsAroundTheEnergy) {
+  // Of 4 OUT users a bootstrap's mean energy lies half their variance too high.
+  World world = strong();
+  world.users = 8;
+  world.energy = 0;
+  int above = 0, cells = 0;
+  for (world.seed = 1; world.seed <= 40; ++world.seed) {
+    StudyResults results = study_in(world);
+    for (Json& run : results.runs)
+      if (run.contains("in")) run["partners"] = test::SyntheticStudy::partners(run["in"]);
+    const Json grid = grid_of(std::move(results));
+    for (const Json& cell : grid["cells"]) ++cells, above += cell["low"].get<double>() > 0;
+  }
+  EXPECT_EQ(cells, 560);
+  // At 2.5 % 14 of 560, and more than 25 in one of 500; without centring some 9 %, which is 50.
+  EXPECT_LE(above, 25);
+}
+
+TEST(Grid, DrawsUsersWhoShareTheirPicturesTogether) {
+  StudyResults results = study_in(strong());
+  // phi is that of the pictures alone, the same for both of a pair: neither side has any energy.
+  for (Json& run : results.runs) {
+    if (!run.contains("users") || run["optimizer"] != "sgd") continue;
+    const std::vector<int> partners = test::SyntheticStudy::partners(run["in"]);
+    for (std::size_t u = 0; u < partners.size(); ++u)
+      run["users"]["phi"][u] = run["condition"] == "C0" ? 0 : std::min<int>(u, partners[u]) % 7;
+    run["partners"] = partners;
+  }
+  const auto width = [](const StudyResults& of) {
+    double widest = 0;
+    const Json grid = grid_of(of);
+    for (const Json& cell : grid["cells"])
+      if (cell["optimizer"] == "sgd")
+        widest = std::max(widest, cell["high"].get<double>() - cell["low"].get<double>());
+    return widest;
+  };
+  const double together = width(results);
+  for (Json& run : results.runs)
+    if (run["optimizer"] == "sgd") run.erase("partners");
+  EXPECT_LT(together, 0.3 * width(results));
+}
+
 TEST(Grid, HasNoReferenceWithoutItsRuns) {
   StudyResults results = study_in(strong());
   std::erase_if(results.runs,

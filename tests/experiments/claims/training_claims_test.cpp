@@ -101,6 +101,29 @@ TEST(GradientClaims, AreOpenOfFewerThanThreeRuns) {
     EXPECT_FALSE(any(j, Answer::yes) || any(j, Answer::no)) << j.trials[0].what;
 }
 
+TEST(GradientClaims, AreRefutedByTheSpreadOfRunsNotOfBatches) {
+  // Three runs that disagree: whatever a bootstrap of so few says, Student's limits reach far.
+  Json analysis = analyse(study_in(small()), quick());
+  const auto scatter = [](Json& e) {
+    e.update({{"mean", 0.9}, {"low", 0.85}, {"high", 0.95}, {"t_low", 0.6}, {"t_high", 1.2}});
+    e["per_run"] = {0.8, 0.9, 1.02};
+  };
+  for (Json& r : analysis["gradients"]["ratios"]) scatter(r["amplitude"]);
+  const std::string what = "change by W100 over that by P-noise";
+  EXPECT_EQ(trial(judge_gradients(analysis), what).answer, Answer::open);
+  for (Json& r : analysis["gradients"]["ratios"]) {
+    scatter(r["amplitude"]);
+    r["amplitude"]["per_run"] = {0.899, 0.9, 0.901};
+  }
+  EXPECT_EQ(trial(judge_gradients(analysis), what).answer, Answer::no);
+  for (Json& r : analysis["gradients"]["ratios"]) {
+    r["amplitude"].update({{"low", 12}, {"high", 40}, {"t_low", -16.8}, {"t_high", 60.8}});
+    r["amplitude"]["per_run"] = {12, 14, 40};
+  }
+  EXPECT_EQ(trial(judge_magnitude(analysis), "change by W100 over that by TXT").answer,
+            Answer::open);
+}
+
 TEST(UtilityClaim, NamesEveryPlannedMixAndRateThatIsNotThere) {
   StudyResults results = study_in(small());
   results.study["mixes"] = {"general", "counting", "attributes"};
@@ -122,13 +145,13 @@ TEST(UtilityClaim, IsNotSavedByAWeakMix) {
   World world = small();
   world.drop = 0.05;
   StudyResults results = study_in(world);
-  for (Json& run : results.runs)
-    if (run["mix"] == "counting") run["utility"]["choice"]["accuracy"] = 0.2;
+  // Of all questions together the model knows more than the most common answers do.
+  results.study["constant_accuracy"] = {{"color", 0.3}, {"count", 0.95}, {"relation", 0.5}};
   const Judgement j = judge_utility(analyse(results, quick()));
   EXPECT_TRUE(j.blocked.empty());
   const Trial& weak = trial(j, "accuracy on counting questions under W100");
   EXPECT_EQ(weak.answer, Answer::open);
-  EXPECT_NE(weak.note.find("no better than chance"), std::string::npos);
+  EXPECT_NE(weak.note.find("no better than by the most common answers"), std::string::npos);
   EXPECT_EQ(trial(j, "accuracy on counting questions from 0").answer, Answer::open);
   EXPECT_EQ(trial(j, "accuracy on general questions under W100").answer, Answer::no);
   EXPECT_EQ(trial(j, "accuracy on general questions from 0").answer, Answer::no);
@@ -182,12 +205,20 @@ TEST(UtilityClaim, NeedsAFallOfAPointToBeExcluded) {
   EXPECT_EQ(answer(0, 0.003, 2), Answer::open);
 }
 
-Json exponent(double at, double half, double theory) {
-  return {{"estimate", at}, {"low", at - half}, {"high", at + half}, {"theory", theory}};
+/// Of three runs: Student's 95 % interval reaches 2.484 times their spread.
+Json exponent(double at, double half, double theory, int runs = 3) {
+  const double spread = half / 2.484;
+  std::vector<double> per_run = {at - spread, at, at + spread};
+  per_run.resize(static_cast<std::size_t>(runs));
+  return {{"estimate", at},
+          {"low", at - half},
+          {"high", at + half},
+          {"per_run", per_run},
+          {"theory", theory}};
 }
 
 /// K10 of a grid whose exponents of b are off for SGD.
-Judgement mechanism(double p, int cells, int left_out, int runs = 3) {
+Judgement mechanism(double p, int cells, int left_out, int runs = 3, double half = 0.2) {
   Json fits = Json::array();
   for (const char* optimizer : {"sgd", "adamw"})
     fits.push_back(
@@ -198,8 +229,8 @@ Judgement mechanism(double p, int cells, int left_out, int runs = 3) {
          {"runs", runs},
          {"reference",
           {{"mean", 1.0}, {"low", 0.5}, {"high", 1.5}, {"p", p}, {"runs", runs}, {"users", 64}}},
-         {"eta", exponent(2, 0.2, 2)},
-         {"b", exponent(-0.5, 0.2, optimizer[0] == 's' ? -2 : -1)}});
+         {"eta", exponent(2, 0.2, 2, runs)},
+         {"b", exponent(-0.5, half, optimizer[0] == 's' ? -2 : -1, runs)}});
   return judge_mechanism({{"grid",
                            {{"fits", fits},
                             {"rates",
@@ -217,6 +248,8 @@ TEST(MechanismClaim, IsRefutedByOtherExponentsWhereThereIsEnergy) {
   EXPECT_EQ(trial(j, "sgd: exponent of the learning rate").answer, Answer::yes);
   EXPECT_EQ(trial(j, "sgd: energy at the reference").answer, Answer::yes);
   EXPECT_EQ(trial(j, "energy over the rate").answer, Answer::yes);
+  // Outside of the margin at 95 %, and not at the 99.3 % that one of seven tests needs.
+  EXPECT_EQ(trial(mechanism(0.001, 10, 0, 3, 0.9), "sgd: exponent of b").answer, Answer::open);
 }
 
 TEST(MechanismClaim, IsNotRefutedByNoise) {
