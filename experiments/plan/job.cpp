@@ -39,43 +39,90 @@ class ProgressFile {
   int file_;
 };
 
-}  // namespace
+/// A job as its folder describes it.
+struct DescribedJob {
+  Json identity, names_of_needs;
+  std::string where;
+  JobContext context;
+  std::function<Json(const JobContext&)> function;
+};
 
-void do_job(const Store& store, const std::filesystem::path& folder, const JobKinds& kinds,
-            const std::function<void(double)>& progress) {
+DescribedJob described_job(const std::filesystem::path& folder, const JobKinds& kinds) {
   const std::filesystem::path path = folder / "job.json";
   const std::string where = path.string();
   const Json described = read_json(path);
   check_keys(described, {"format", "version", "name", "key", "job", "needs"}, where);
-  const Json& identity = member(described, "job", where);
-  JobContext context;
+  DescribedJob job;
+  job.where = where;
+  job.identity = member(described, "job", where);
+  job.names_of_needs = member(described, "needs", where);
+  JobContext& context = job.context;
   context.name = string_member(described, "name", where);
-  context.key = sha256_hex(identity.dump());
+  context.key = sha256_hex(job.identity.dump());
   check<FileError>(context.key == string_member(described, "key", where), where,
                    ": key: expected that of the job, ", context.key, ", got another");
-  if (store.is_finished(context.key)) return;
-  const std::string kind = string_member(identity, "kind", where);
+  const std::string kind = string_member(job.identity, "kind", where);
   const auto function = kinds.find(kind);
   check<ValueError>(function != kinds.end(), where,
                     ": kind: expected one that this program knows, got ", excerpt(kind));
-  context.config = member(identity, "config", where);
+  job.function = function->second;
+  context.config = member(job.identity, "config", where);
   context.folder = folder;
-  const Json& keys = member(identity, "needs", where);
-  const Json& names = member(described, "needs", where);
+  return job;
+}
+
+/// Reads the results that a job needs.
+void read_needs(const Store& store, DescribedJob& job) {
+  const std::string& where = job.where;
+  const Json& keys = member(job.identity, "needs", where);
+  const Json& names = job.names_of_needs;
   check<FileError>(keys.is_array() && names.is_array() && keys.size() == names.size(), where,
                    ": needs: expected a key and a name for each");
   for (std::size_t i = 0; i < keys.size(); ++i) {
     check<FileError>(keys[i].is_string() && names[i].is_string(), where,
                      ": needs: expected strings, got ", excerpt(names[i]));
     StoredResult needed = store.read(keys[i].get<std::string>());
-    context.needs.push_back({names[i].get<std::string>(), std::move(needed.result), needed.folder});
+    job.context.needs.push_back(
+        {names[i].get<std::string>(), std::move(needed.result), needed.folder});
   }
-  context.progress = progress;
+}
 
+/// Takes away what says how long something took.
+void forget_seconds(Json& value) {
+  if (value.is_object()) value.erase("seconds");
+  if (value.is_structured())
+    for (Json& part : value) forget_seconds(part);
+}
+
+}  // namespace
+
+void do_job(const Store& store, const std::filesystem::path& folder, const JobKinds& kinds,
+            const std::function<void(double)>& progress) {
+  DescribedJob job = described_job(folder, kinds);
+  if (store.is_finished(job.context.key)) return;
+  read_needs(store, job);
+  job.context.progress = progress;
   using Clock = std::chrono::steady_clock;
   const Clock::time_point start = Clock::now();
-  const Json result = function->second(context);
-  store.write(identity, result, std::chrono::duration<double>(Clock::now() - start).count());
+  const Json result = job.function(job.context);
+  store.write(job.identity, result, std::chrono::duration<double>(Clock::now() - start).count());
+}
+
+JobReplay replay_job(const Store& store, const std::filesystem::path& folder,
+                     const std::filesystem::path& scratch, const JobKinds& kinds,
+                     const std::function<void(double)>& progress) {
+  DescribedJob job = described_job(folder, kinds);
+  Json before = store.read(job.context.key).result;
+  read_needs(store, job);
+  job.context.progress = progress;
+  job.context.folder = scratch;
+  // As it would be read: numbers that are none are null there.
+  Json after = parse_json(job.function(job.context).dump(), job.context.name);
+  forget_seconds(before);
+  forget_seconds(after);
+  const std::string code = string_member(job.identity, "code", folder.string());
+  return {job.context.name, code == code_version() || code == training_code_version(),
+          Json::diff(before, after)};
 }
 
 std::vector<std::string> to_arguments(const JobCall& call) {

@@ -42,6 +42,23 @@ using JobKinds = std::map<std::string, std::function<Json(const JobContext&)>>;
 void do_job(const Store& store, const std::filesystem::path& folder, const JobKinds& kinds,
             const std::function<void(double)>& progress);
 
+/// A job that was done again.
+struct JobReplay {
+  std::string name;  ///< in its plan
+  bool same_code = false;
+  /// Where its result is another one now, as a JSON patch from the stored one to the new: nothing
+  /// where all is as it was. Members called "seconds", which say how long something took, count not.
+  Json differences;
+};
+
+/// Does a finished job once more, with `scratch` for its folder, and compares what comes out. Nothing
+/// in the store is changed.
+///
+/// **Errors** those of do_job; FileError for a job that has no result yet.
+JobReplay replay_job(const Store& store, const std::filesystem::path& folder,
+                     const std::filesystem::path& scratch, const JobKinds& kinds,
+                     const std::function<void(double)>& progress);
+
 /// How a process that does one job is asked to: the arguments `FOLDER [--lock FILE] [--adopt DIR]...`.
 struct JobCall {
   std::filesystem::path folder;

@@ -38,6 +38,36 @@ TEST(Job, IsDoneFromWhatItsFolderSaysAndNotTwice) {
   EXPECT_EQ(progress_in(d.place), 1);
 }
 
+TEST(Job, DoneAgainGivesWhatItGave) {
+  const Described d("walk");
+  const auto replayed = [&](const JobKinds& kinds) {
+    TemporaryFolder scratch;
+    return replay_job(d.store, d.place, scratch.path(), kinds, [](double) {});
+  };
+  EXPECT_EQ(
+      refusal<FileError>([&] { replayed(toy::kinds()); }),
+      (d.place / "result.json").string() + ": expected the result of a finished job, got nothing");
+  answer_call({d.place, -1, {}}, toy::kinds());
+  const std::string before = test::content_of(d.place / "result.json");
+  const JobReplay same = replayed(toy::kinds());
+  EXPECT_EQ(same.name, "a");
+  EXPECT_TRUE(same.same_code);
+  EXPECT_TRUE(same.differences.empty()) << same.differences;
+  JobKinds other = toy::kinds();
+  other["walk"] = [](const JobContext& job) {
+    Json result = toy::walk(job);
+    result["steps"] = 2;
+    result["seconds"] = 7;  // how long it takes is no part of what it gives
+    return result;
+  };
+  const Json differences = replayed(other).differences;
+  ASSERT_EQ(differences.size(), 1u) << differences;
+  EXPECT_EQ(differences[0]["path"], "/steps");
+  EXPECT_EQ(differences[0]["value"], 2);
+  EXPECT_EQ(test::content_of(d.place / "result.json"), before);
+  EXPECT_EQ(test::content_of(d.place / "starts.txt"), "started\n") << "it has a folder of its own";
+}
+
 TEST(Job, ShowsHowFarItIs) {
   const Described d("shows");
   JobKinds kinds;

@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <set>
 #include <string>
 #include <thread>
@@ -32,7 +34,12 @@ Json json_of(const fs::path& path) {
   return experiments::read_json(path, experiments::kMaxJsonDataBytes);
 }
 
-/// One study for all tests of this file: killed once on its way, then finished.
+void wait_for_jobs(const fs::path& out, std::size_t jobs) {
+  for (int i = 0; i < 3000 && finished_in(out) < jobs; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+}
+
+/// One study for all tests of this file: killed once on its way and interrupted once, then finished.
 class Reproduce : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -41,8 +48,7 @@ class Reproduce : public ::testing::Test {
     {
       const Process first(folder_->path(), arguments());
       // Some of it, then no chance to say goodbye.
-      for (int i = 0; i < 3000 && finished_in(*out_) < 8; ++i)
-        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      wait_for_jobs(*out_, 8);
       first.signal(SIGKILL);
       EXPECT_EQ(first.wait().code, -SIGKILL);
     }
@@ -51,10 +57,19 @@ class Reproduce : public ::testing::Test {
       if (fs::exists(job.path() / "result.json"))
         written_.insert(
             {job.path().filename().string(), fs::last_write_time(job.path() / "result.json")});
-    second_ = new Outcome(Process(folder_->path(), arguments()).wait());
+    {
+      std::vector<std::string> keeping = arguments();
+      keeping.insert(keeping.end(), {"--keep", kept_on_the_way().string()});
+      const Process second(folder_->path(), keeping);
+      wait_for_jobs(*out_, 16);
+      second.signal(SIGINT);
+      EXPECT_EQ(second.wait().code, 130);
+    }
+    finished_on_the_way_ = finished_in(*out_);
+    last_ = new Outcome(Process(folder_->path(), arguments()).wait());
   }
   static void TearDownTestSuite() {
-    delete second_;
+    delete last_;
     delete out_;
     delete folder_;
   }
@@ -62,26 +77,36 @@ class Reproduce : public ::testing::Test {
     return {"reproduce", "--scale", "smoke", "--out", out_->string()};
   }
 
+  static fs::path kept_on_the_way() { return folder_->path() / "on_the_way.jsonl"; }
+
   static Folder* folder_;
   static fs::path* out_;
-  static Outcome* second_;
-  static std::size_t killed_at_;
+  static Outcome* last_;
+  static std::size_t killed_at_, finished_on_the_way_;
   static std::set<std::pair<std::string, fs::file_time_type>> written_;
 };
 Folder* Reproduce::folder_ = nullptr;
 fs::path* Reproduce::out_ = nullptr;
-Outcome* Reproduce::second_ = nullptr;
-std::size_t Reproduce::killed_at_ = 0;
+Outcome* Reproduce::last_ = nullptr;
+std::size_t Reproduce::killed_at_ = 0, Reproduce::finished_on_the_way_ = 0;
 std::set<std::pair<std::string, fs::file_time_type>> Reproduce::written_;
 
 TEST_F(Reproduce, GoesOnWhereItWasKilledAndRepeatsNothing) {
-  ASSERT_EQ(second_->code, 0) << second_->err;
+  ASSERT_EQ(last_->code, 0) << last_->err;
   EXPECT_GE(killed_at_, 8u);
   for (const auto& [job, time] : written_)
     EXPECT_EQ(fs::last_write_time(*out_ / "runs" / job / "result.json"), time) << job;
   const Json results = json_of(*out_ / "results.json");
   EXPECT_EQ(results["jobs"]["missing"], 0);
   EXPECT_EQ(results["jobs"]["all"], finished_in(*out_));
+}
+
+TEST_F(Reproduce, KeepsWhatIsDoneWhenItIsInterrupted) {
+  const std::string kept = content_of(kept_on_the_way());
+  EXPECT_GE(finished_on_the_way_, 16u);
+  EXPECT_LT(finished_on_the_way_, finished_in(*out_)) << "it was over before it was interrupted";
+  EXPECT_EQ(static_cast<std::size_t>(std::count(kept.begin(), kept.end(), '\n')),
+            finished_on_the_way_);
 }
 
 TEST_F(Reproduce, RunsEveryConditionOfTheProtocol) {
@@ -153,6 +178,32 @@ TEST_F(Reproduce, ResultsInOneFileAreEnoughForTheSameFindings) {
   EXPECT_EQ(finished_in(elsewhere), 0u) << "nothing is computed again";
   EXPECT_EQ(json_of(elsewhere / "results.json")["analysis"],
             json_of(*out_ / "results.json")["analysis"]);
+}
+
+TEST_F(Reproduce, AJobOfTheStudyIsReplayedToTheBit) {
+  for (const fs::directory_entry& job : fs::directory_iterator(*out_ / "runs")) {
+    if (json_of(job.path() / "job.json")["name"] != "W100/0") continue;
+    const Outcome same = Process(folder_->path(), {"replay", job.path().string()}).wait();
+    EXPECT_EQ(same.code, 0) << same.err;
+    EXPECT_EQ(same.out, "replayed W100/0: identical\n");
+    // A copy whose weights are said to be others.
+    const fs::path copy = folder_->path() / "copy";
+    fs::create_directories(copy);
+    fs::copy(job.path(), copy / job.path().filename());
+    Json result = json_of(copy / job.path().filename() / "result.json");
+    result["result"]["train"]["weights_sha256"] = "0";
+    std::ofstream(copy / job.path().filename() / "result.json") << result.dump();
+    const Outcome other =
+        Process(folder_->path(), {"replay", (copy / job.path().filename()).string(), "--adopt",
+                                  (*out_ / "runs").string()})
+            .wait();
+    EXPECT_EQ(other.code, 1) << other.err;
+    EXPECT_NE(other.out.find("/train/weights_sha256"), std::string::npos) << other.out;
+    EXPECT_EQ(Process(folder_->path(), {"replay", job.path().string(), "--steps", "2"}).wait().code,
+              2);
+    return;
+  }
+  FAIL() << "no job W100/0";
 }
 
 TEST_F(Reproduce, ClaimsJudgesTheFolderAgain) {
