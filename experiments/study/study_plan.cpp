@@ -13,8 +13,9 @@ namespace {
 
 /// Seconds that one process was seen to take at the cpu scale; another scale's are wrong by a factor
 /// that is the same for all, and so cancels from what is left.
-constexpr double kBaseSecondsAStep = 0.13, kRunSeconds = 45, kUserSeconds = 30,
-                 kUtilitySeconds = 22, kGradientSeconds = 90, kTwinSeconds = 60;
+constexpr double kBaseSecondsAStep = 0.15, kReadingSeconds = 27, kRunSeconds = 60,
+                 kUserSeconds = 50, kUtilitySeconds = 38, kPrivateSeconds = 240,
+                 kGradientSeconds = 450, kTwinSeconds = 120;
 
 /// Whether a primary condition's plain runs, and so this one, are in the plan.
 bool has_run(const Study& study, const RunSpec& spec) {
@@ -40,7 +41,8 @@ Job run_job(const Study& study, const RunSpec& spec, const std::string& base) {
     if (spec.condition == code && spec.measures == "all" && has_run(study, from))
       job.needs.push_back(from.name());
   }
-  job.weight = spec.measures == "all"     ? kRunSeconds
+  job.weight = spec.private_noise > 0     ? kPrivateSeconds  // sample by sample
+               : spec.measures == "all"   ? kRunSeconds
                : spec.measures == "users" ? kUserSeconds
                                           : kUtilitySeconds;
   return job;
@@ -145,7 +147,7 @@ std::vector<Job> jobs_of(const Study& study) {
   reading.kind = "reading";
   reading.config = {{"study", part_of(study, StudyPart::base)}};
   reading.needs = {base};
-  reading.weight = kUtilitySeconds;
+  reading.weight = kReadingSeconds;
   jobs.push_back(reading);
   std::vector<Job> last;
   for (std::uint32_t seed = 0; seed < static_cast<std::uint32_t>(study.other_seeds); ++seed) {
@@ -183,6 +185,8 @@ JobKinds study_kinds() {
   };
   const auto base_of = [](const JobContext& job) {
     check<ValueError>(!job.needs.empty(), "job ", job.name, ": expected a base, got no needs");
+    check<FileError>(!job.needs[0].folder.empty(), "job ", job.name, ": expected the folder of ",
+                     job.needs[0].name, " with its weights, got its result alone");
     return job.needs[0].folder;
   };
   JobKinds kinds;
