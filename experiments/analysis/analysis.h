@@ -27,8 +27,8 @@ struct AnalysisOptions {
 ///     E = {"mean", "low", "high", "runs": n, "users": n, "seeds": [run numbers]}
 ///
 /// `low` and `high` are the limits at options.confidence, by bootstrap over runs and, inside a run,
-/// users (in "effects" and "linked" pairs of them, if they share their pictures) or batches; null
-/// where one value alone is there. T = E with, over runs, Student's limits and tests:
+/// users (in "effects", "linked" and "grid" pairs of them, if they share their pictures) or batches;
+/// null where one value alone is there. T = E with, over runs, Student's limits and tests:
 ///
 ///     T = E + {"t_low", "t_high",      of the mean over runs; null for one run
 ///              "per_run": [values in the order of seeds],
@@ -89,8 +89,10 @@ struct AnalysisOptions {
 ///                  all see users, else p_control, "p_from"}]}},
 ///      "transfer": [for each condition whose states the probes of W100's runs of the same number
 ///             have read (SW, U3), tuning, question and decoder layer: E (low, high null) of the
-///             AUC of IN against OUT users + {"condition", "tuning", "question", "layer", "t_low",
-///             "t_high", "per_run", "p_less", "p_greater": Student's, against 1/2}. Such a probe
+///             share of pairs with the same pictures whose IN user has the higher decision +
+///             {"condition", "tuning", "question", "layer", "t_low", "t_high", "per_run", "p_less",
+///             "p_greater": Student's, against 1/2, "pooled_auc": of IN against OUT over all folds,
+///             whose fits have scales of their own}. Such a probe
 ///             was told by W100 which class is the seen one: if it reads familiarity, SW, where
 ///             the classes have changed places, lies below 1/2, and U3 at 1/2],
 ///      "probes": [for each condition and tuning {"condition", "tuning", "runs", "seeds",
@@ -121,6 +123,8 @@ struct AnalysisOptions {
 ///         "trends": [for each mix and accuracy T of the slope over the rate, a run at a time, with
 ///             "p_drop": one-sided, Student, "p_corrected": Holm over mixes of this score],
 ///         "planned": [{"mix", "condition", "rate"} that the study plans], or null,
+///         "constants": {MIX: the accuracy of giving every question of the mix's kinds its kind's
+///             most common answer, or null},
 ///         "choice_chance": 1 / options, or null},
 ///      "sweep": [{"tuning", "run", "rate_factor", "learning_rate", "accuracy"}], of C0,
 ///      "private_utility": [for each condition, tuning, noise and score but "own"
@@ -128,10 +132,10 @@ struct AnalysisOptions {
 ///                  runs of next to no noise (kControlNoise); null for those}],
 ///      "gradients": {"batch": the training batch, "size": the batch size nearest to it,
 ///         "groups", "sizes", "rows": [for each "at", "comparison" and "group"
-///             {"cosine": [E by size], "norm_ratio": [mean by size], "change": [E by size, of
+///             {"cosine": [R by size], "norm_ratio": [mean by size], "change": [E by size, of
 ///              |g' - g|^2 / |g|^2], "predicted": [cosine by size from "moments"] or null,
 ///              "moments": {"G2", "GD", "D2", "S", "Sd", "X", "n"} or null}],
-///         "differences": [all parameters, at "size": E + {"at", "a", "b": cos(a) - cos(b)}],
+///         "differences": [all parameters, at "size": R + {"at", "a", "b": cos(a) - cos(b)}],
 ///         "shares": [all parameters, for each comparison with moments {"at", "comparison", "runs",
 ///             "without_change": runs whose |D|^2 is not above 0, "smallest", "largest": sizes,
 ///             "share", "at_one", "at_any", "fall": E (Student over runs) + {"per_run"}: of
@@ -140,21 +144,23 @@ struct AnalysisOptions {
 ///         "plateaus": [all parameters: {"at", "comparison", "plateau", "decay", "ratio": {"estimate",
 ///             "low", "high"}, "offset", "rises", "residual", "residual_without"}, fitted to 1/cos^2
 ///             - 1 of the mean cosine of each size; the ratio is the plateau / the fit at b = 1],
-///         "ratios": [all parameters, by size: {"at", "of", "to", "size", "amplitude": E of
-///             sqrt(change / change), "matched": E of the same per root of pixel energy, or null}],
+///         "ratios": [all parameters, by size: {"at", "of", "to", "size", "amplitude": R of
+///             sqrt(change / change), "matched": R of the same per root of pixel energy, or null}],
+///         where R = E + {"per_run": [of each run's batches alone], "t_low", "t_high": Student's
+///             limits of their mean, where "mean" is of the batches of all runs},
 ///         "rerun": {"batches", "smallest", "largest", "exactly_one": bool}, or null}, or null,
 ///      "twins": {"twins": [{"run", "condition", "samples", "identical_rerun",
 ///             "max_difference_at_rate_0", "last_weights", "last_gradients": {GROUP: value}}],
 ///             "all_identical", "all_zero"}, or null,
 ///      "grid": {"reference_batch", "measure": "phi", "cells": [{"optimizer", "batch", "rate_factor",
-///             "rules": ["fixed" | "linear" | "square root"...], E of the energy, "per_run", "counts":
-///             whether "low" is above 0}],
+///             "rules": ["fixed" | "linear" | "square root"...], E of the energy (the bootstrap's mean
+///             moved to it), "per_run", "counts": whether "low" is above 0}],
 ///         "fits": [for each optimizer {"optimizer", "cells": found, "planned": at least as many,
-///             "left_out": of the found those that do not count, "runs": the fewest of a cell that
-///             counts, "reference": null, or E of the cell where all rules agree + {"p": of dealing
-///             IN anew}, "eta": {"estimate", "low", "high", "theory"}, "b": same, "r_squared"}],
-///         "rules": [for each optimizer and rule {"optimizer", "rule", "cells", "slope": {"estimate",
-///             "low", "high", "theory"}}],
+///             "left_out": of the found those that do not count, "runs": that all cells that count
+///             have, "reference": null, or E of the cell where all rules agree + {"p": of dealing
+///             IN anew}, "eta": {"estimate", "low", "high" (Student over "per_run": a jackknife
+///             over those runs, whose mean is the estimate), "theory"}, "b": same, "r_squared"}],
+///         "rules": [for each optimizer and rule {"optimizer", "rule", "cells", "slope": as "eta"}],
 ///         "rates": T of the slope of the energy over the rate of W10 .. W100 within runs, or null},
 ///         or null,
 ///      "memorization": [for W100, C0, T and L-0.4, and each measure {"condition", "measure",
