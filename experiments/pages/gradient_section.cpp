@@ -241,9 +241,8 @@ void add_plateaus(const StudyPage& page, Part& part) {
   chart.x = size_axis();
   chart.y = {"1/cos² − 1", {}, {}, false, {}, Scale::log10, {}};
   Table table;
-  table.columns = {{"Checkpoint"},     {"Clean against"},  {"share that stays", true},
-                   {"at b = 1", true}, {"at any b", true}, {"share that stays", true},
-                   {"plateau", true}};
+  table.columns = {{"Checkpoint"},     {"Clean against"}, {"share", true},  {"at b = 1", true},
+                   {"at any b", true}, {"share", true},   {"plateau", true}};
   table.groups = {{"", 2}, {"By moments", 3}, {"Fit to mean cosines", 2}};
   const std::vector<double> sizes = numbers_of(at_path(gradients_of(page), {"sizes"}));
   std::string title = "What stays of 1/cos² − 1 at large batches";
@@ -252,7 +251,7 @@ void add_plateaus(const StudyPage& page, Part& part) {
     Value value;
     value.mean = number_of(of, "estimate");
     value.low = number_of(of, "low"), value.high = number_of(of, "high");
-    return value_text(value, 3);
+    return value_text(value, 2);
   };
   for (const char* at : kCheckpoints)
     for (const std::string& comparison : comparisons_of(page)) {
@@ -260,7 +259,7 @@ void add_plateaus(const StudyPage& page, Part& part) {
       const Json& share = find_in(shares, {{"at", at}, {"comparison", comparison.c_str()}});
       if (!fit.is_object() && !share.is_object()) continue;
       const auto by_moments = [&](const char* what) {
-        return value_text(value_of(at_path(share, {what})), 3);
+        return value_text(value_of(at_path(share, {what})), 2);
       };
       table.rows.push_back({checkpoint_name(at), comparison, by_moments("share"),
                             by_moments("at_one"), by_moments("at_any"),

@@ -54,11 +54,10 @@ std::string tost_text(const Json& difference) {
 
 void add_table(const StudyPage& page, Part& part) {
   Table table;
-  table.columns = {{"Questions"},        {"Marked", true},    {"constant", true},
-                   {"own", true},        {"all", true},       {"choice", true},
-                   {"perception", true}, {"cognition", true}, {"perception", true},
-                   {"cognition", true}};
-  table.groups = {{"", 2}, {"Accuracy, %", 6}, {"MME score, of 200 a family", 2}};
+  table.columns = {{"Questions"},       {"Marked", true},     {"own", true},
+                   {"all", true},       {"choice", true},     {"perception", true},
+                   {"cognition", true}, {"perception", true}, {"cognition", true}};
+  table.groups = {{"", 2}, {"Accuracy, %", 5}, {"MME score, of 200 a family", 2}};
   std::vector<Value> values;
   for (const std::string& mix : mixes_of(page))
     for (const std::string& code : conditions_of(page, mix, false)) {
@@ -67,12 +66,10 @@ void add_table(const StudyPage& page, Part& part) {
       const auto mean = [&](const char* score, double scale) {
         return number_text(scale * number_of(row_of(page, mix, code, score), "mean"), 1);
       };
-      const double constant =
-          number_of(at_path(page.analysis, {"utility", "constants"}), mix.c_str());
-      table.rows.push_back({mix, marked_text(code, accuracy), number_text(100 * constant, 1),
-                            mean("own", 100), mean("accuracy", 100), mean("choice", 100),
-                            mean("perception", 100), mean("cognition", 100),
-                            mean("perception_score", 1), mean("cognition_score", 1)});
+      table.rows.push_back({mix, marked_text(code, accuracy), mean("own", 100),
+                            mean("accuracy", 100), mean("choice", 100), mean("perception", 100),
+                            mean("cognition", 100), mean("perception_score", 1),
+                            mean("cognition_score", 1)});
     }
   if (table.rows.empty()) return part.lacks("the utility table");
   table.notes = {
@@ -81,6 +78,15 @@ void add_table(const StudyPage& page, Part& part) {
   const double chance = number_of(at_path(page.analysis, {"utility"}), "choice_chance");
   if (std::isfinite(chance))
     table.notes.push_back(fmt::format("Chance in multiple choice is {:.1f} %.", 100 * chance));
+  std::vector<std::string> constants;
+  for (const std::string& mix : mixes_of(page))
+    if (const double constant =
+            number_of(at_path(page.analysis, {"utility", "constants"}), mix.c_str());
+        std::isfinite(constant))
+      constants.push_back(fmt::format("{} {:.1f} %", mix, 100 * constant));
+  if (!constants.empty())
+    table.notes.push_back("Giving every kind of question its most common answer: " +
+                          sentence_list(constants) + " of a mix's own.");
   double lowest = 1, highest = 0;
   for (const Value& value : values)
     if (value.exists()) {
@@ -96,8 +102,7 @@ void add_table(const StudyPage& page, Part& part) {
       std::move(table), {"K1"});
   figure.caption =
       "Unseen test images without cards; means over runs. Own: on the kinds of questions that the "
-      "mix has, by which it is judged; constant: on the same, of giving each kind its most common "
-      "answer; all: on those of every mix. Multiple choice takes the "
+      "mix has, by which it is judged; all: on those of every mix. Multiple choice takes the "
       "answer of highest likelihood; perception and cognition ask two questions an "
       "image, as MME does.";
   figure.counts = counts_text(values);

@@ -173,10 +173,13 @@ TEST(StudyReport, ShowsNullsAsDashesAndGaps) {
   const std::set<std::string> ids = figures_of(report);
   EXPECT_FALSE(ids.contains("exposure"));
   ASSERT_TRUE(ids.contains("utility"));
-  const std::vector<std::string> row =
-      std::get<Table>(figure_of(report, "utility").body).rows.front();
-  EXPECT_EQ(row[2], "–");
-  EXPECT_EQ(row[3], "–");
+  EXPECT_EQ(std::get<Table>(figure_of(report, "utility").body).rows.front()[2], "–");
+}
+
+TEST(StudyReport, SaysWhatTheMostCommonAnswersAreWorth) {
+  const std::vector<std::string> notes =
+      std::get<Table>(figure_of(report_of(SyntheticStudy()), "utility").body).notes;
+  EXPECT_NE(notes.back().find("general 35.0 %"), std::string::npos) << notes.back();
 }
 
 TEST(StudyReport, StandsWithAnyOneNumberGone) {
