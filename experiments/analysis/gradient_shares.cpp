@@ -111,10 +111,11 @@ ShareOfRun share_of_moments(const CosineMoments& moments, double smallest, doubl
   // Rounding, or unbiased moments that belong to no real vectors, may put a cosine beyond 1.
   const auto cosine_at = [&](double b) { return std::min(predicted_cosine(moments, b), 1.0); };
   s.without_change = !(moments.d_square > 0);
-  s.fall = cosine_at(smallest) - cosine_at(largest);
+  const bool has_gradient = moments.g_square > 0;
+  s.fall = has_gradient ? cosine_at(smallest) - cosine_at(largest) : kNaN;
   s.at_one = tangent_of(cosine_at(1));
   s.at_any = s.without_change ? 0 : tangent_of(cosine_at(std::numeric_limits<double>::infinity()));
-  s.share = moments.g_square > 0 && s.at_one > 0 ? s.at_any / s.at_one : kNaN;
+  s.share = has_gradient && s.at_one > 0 ? s.at_any / s.at_one : kNaN;
   return s;
 }
 

@@ -13,7 +13,8 @@ namespace chainline::experiments {
 /// tan^2 = 1/cos^2 - 1 has a theory for quotients of expectations alone: the mean of it over single
 /// batches need not exist, and one batch whose two gradients are almost at right angles decides what
 /// it comes out as. Where the unbiased |D|^2 is not above 0 nothing was seen to stay, and the share
-/// is 0; where |G|^2 is not, there is no direction to turn from, and the run has no share.
+/// is 0; where |G|^2 is not, there is no direction to turn from: the run has no share, and no fall
+/// either, as a cosine predicted at a large size would be made of that |G|^2 alone.
 struct ShareOfRun {
   double at_one = 0, at_any = 0;  // tan^2 at b = 1 and in the limit
   double share = 0, fall = 0;     // NaN where there is none

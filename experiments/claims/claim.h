@@ -31,8 +31,8 @@ Judgement judge_mechanism(const Json& analysis);   // K10
 /// of larger and smaller cards.
 std::string illegible(const Json& analysis);
 
-/// Whether any layer's probe of the question tells the IN users of the positive control T, tuned
-/// so, by the maximum over layers.
+/// Whether any decoder layer's probe of the question tells the IN users of the positive control T,
+/// tuned so, by the maximum over all layers. The encoder is frozen: what it tells was not learned.
 bool sees_positive_control(const Json& analysis, const std::string& question = "username",
                            const std::string& tuning = "lora");
 

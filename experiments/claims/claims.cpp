@@ -129,6 +129,7 @@ void decide(Json& claim, const Judgement& j, const Json& analysis) {
       {"mean", number(first.mean)},
       {"low", number(first.low)},
       {"high", number(first.high)},
+      {"scale", first.scale},
       {"p", number(first.p_corrected == first.p_corrected ? first.p_corrected : first.p)},
       {"runs", first.runs},
       {"users", first.users}};

@@ -26,11 +26,12 @@ Json judge_gates(const Json& analysis);
 ///       "withheld": why}]                                      where a gate that it rests on fails or is missing
 ///     [{"id", "statement", "rests_on", "command", "verdict", "provisional": whether runs that were
 ///       planned are missing, which the reason then says, too, "reason": sentence,
-///       "effect": {"what", "mean", "low", "high", "p", "runs", "users"},
+///       "effect": {"what", "mean", "low", "high", "scale": 100 where it is told in points, "p", "runs",
+///       "users"},
 ///       "threshold": sentence,
 ///       "tests": [{"what", "answer": "yes" | "no" | "open", "mean", "low", "high", "wide": {"low",
-///                  "high", "confidence"}, "p", "p_corrected", "runs", "users", "threshold",
-///                  "note"}]}]                                  else
+///                  "high", "confidence"}, "scale", "p", "p_corrected", "runs", "users",
+///                  "threshold", "note"}]}]                                  else
 ///
 /// A claim is supported if all its tests say yes, not supported if one says no, and else not
 /// decidable. Of m tests over runs, each says no by the limits "wide", at the level / m, so that a

@@ -101,8 +101,10 @@ Json shuffled_gate(const Json& analysis) {
   const bool passed =
       std::abs(mean - 0.5) <= kShuffledMargin || holds(low, high) || holds(t_low, t_high);
   return gate("shuffled", statement, status(passed),
-              fmt::format("relabelled AUC {:.1f} % ({:.1f} to {:.1f} %), {} runs", 100 * mean,
-                          100 * low, 100 * high, row->at("runs").get<std::int64_t>()),
+              fmt::format("relabelled AUC {:.1f} % ({:.1f} to {:.1f} % by the spread of "
+                          "relabellings, {:.1f} to {:.1f} % by that of runs), {} runs",
+                          100 * mean, 100 * low, 100 * high, 100 * t_low, 100 * t_high,
+                          row->at("runs").get<std::int64_t>()),
               mean, threshold);
 }
 

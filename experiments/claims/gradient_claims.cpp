@@ -1,6 +1,8 @@
 #include <fmt/core.h>
 
+#include <cmath>
 #include <functional>
+#include <string>
 
 #include "experiments/analysis/estimate.h"
 #include "experiments/claims/claim.h"
@@ -58,6 +60,20 @@ const Json* ratio_row(const Json& analysis, const std::string& to, const char* k
   const Json* row = find_row(part_of(analysis, "ratios"),
                              {{"at", checkpoint(analysis)}, {"to", to}, {"size", *size}});
   return row == nullptr ? nullptr : find_path(*row, {kind});
+}
+
+/// What a fit to mean cosines has beside the moments; "" where it has no number.
+std::string fit_note(const Json& fit) {
+  // Held at no decay it has a share of exactly 1, whatever was measured: that refutes nothing.
+  if (fit.at("rises") == Json(true))
+    return "by a fit to mean cosines 1/cos^2 - 1 rises with b, so that it has no share";
+  const Json& ratio = fit.at("ratio");
+  const double share = number_at(ratio, "estimate"), low = number_at(ratio, "low"),
+               high = number_at(ratio, "high");
+  if (!std::isfinite(share)) return "";
+  if (!std::isfinite(low) || !std::isfinite(high))
+    return fmt::format("a fit to mean cosines has {:.3g}", share);
+  return fmt::format("a fit to mean cosines has {:.3g} ({:.3g} to {:.3g})", share, low, high);
 }
 
 }  // namespace
@@ -143,24 +159,24 @@ Judgement judge_mini_batch(const Json& analysis) {
                     row->at("fall"), 0)};
   correct_trials(j.trials);
   leave_open_of_few_runs(j.trials);
+  Trial& share = j.trials.front();
+  const std::int64_t with_gradient = j.trials.back().runs;  // those have a fall
   for (Trial& trial : j.trials) {
-    const std::int64_t without = row->at("runs").get<std::int64_t>() - trial.runs;
+    const std::int64_t without = row->at("runs").get<std::int64_t>() - with_gradient;
     // Where the mean gradient is lost in noise there is nothing to be turned from.
     if (without > 0)
       add_note(trial, fmt::format("{} run{} without a mean gradient that stands out", without,
                                   without == 1 ? "" : "s"));
   }
-  Trial& share = j.trials.front();
+  if (const std::int64_t n = with_gradient - share.runs; n > 0)
+    add_note(share, fmt::format("{} run{} whose predicted cosines have no such share", n,
+                                n == 1 ? "" : "s"));
   if (const auto n = row->at("without_change").get<std::int64_t>(); n > 0)
     add_note(share, fmt::format("in {} of {} runs no mean change stands out, which is a share of 0",
                                 n, share.runs));
   const Json* fit = find_row(part_of(analysis, "plateaus"), {{"at", at}, {"comparison", "W100"}});
-  if (fit != nullptr) {
-    const Json& ratio = fit->at("ratio");
-    add_note(share, fmt::format("a fit to mean cosines has {:.3g} ({:.3g} to {:.3g})",
-                                number_at(ratio, "estimate"), number_at(ratio, "low"),
-                                number_at(ratio, "high")));
-  }
+  if (fit != nullptr)
+    if (const std::string note = fit_note(*fit); !note.empty()) add_note(share, note);
   return j;
 }
 

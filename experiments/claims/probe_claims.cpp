@@ -194,8 +194,12 @@ bool sees_positive_control(const Json& analysis, const std::string& question,
                            const std::string& tuning) {
   const Json* control = condition_row(analysis, question, "T", tuning);
   if (control == nullptr) return false;
-  return std::any_of(control->at("layers").begin(), control->at("layers").end(),
-                     [](const Json& l) { return number_at(l, "p_corrected") < kLevel; });
+  // The decoder alone, of which the primary layer is chosen: a frozen encoder keeps nothing of T,
+  // and what stands out in it is chance or the picture.
+  return std::any_of(control->at("layers").begin(), control->at("layers").end(), [](const Json& l) {
+    return l.at("layer").get<std::string>().starts_with("decoder") &&
+           number_at(l, "p_corrected") < kLevel;
+  });
 }
 
 Judgement judge_separation(const Json& analysis) {

@@ -4,8 +4,9 @@
 
 namespace chainline::experiments {
 
-// What decides the claims, fixed before any run of a study was seen. Changing one changes what a
-// verdict means, so each has its reason.
+// What decides the claims, fixed before any run of the study was seen (not before its pilots:
+// docs/reproduction.md, "Changed after runs had been seen"). Changing one changes what a verdict
+// means, so each has its reason.
 
 /// Of every test, after its correction (Holm over the tests of a claim or of the gates; the maximum
 /// over layers for "some layer"). To say no, each of m tests over runs takes Student's limits at this

@@ -164,6 +164,7 @@ Json to_json(const Trial& trial) {
             {"confidence", number(trial.confidence)}}},
           {"p", number(trial.p)},
           {"p_corrected", number(trial.p_corrected)},
+          {"scale", trial.scale},
           {"runs", trial.runs},
           {"users", trial.users},
           {"threshold", trial.threshold},

@@ -61,8 +61,26 @@ TEST(GradientShares, AreZeroWhereNoMeanChangeStandsOut) {
 }
 
 TEST(GradientShares, AreNoneWhereNoMeanGradientStandsOut) {
-  for (const double d2 : {0.2, -0.2})  // whatever the change
-    EXPECT_TRUE(std::isnan(share_of_moments(moments(-0.1, d2, 20, 4), 1, 64).share)) << d2;
+  for (const double d2 : {0.2, -0.2}) {  // whatever the change
+    const ShareOfRun s = share_of_moments(moments(-0.1, d2, 20, 4), 1, 64);
+    EXPECT_TRUE(std::isnan(s.share)) << d2;
+    // The cosines at both sizes are numbers; that at 64 is of -0.1 + 20 / 64.
+    EXPECT_TRUE(std::isnan(s.fall)) << d2;
+  }
+  EXPECT_TRUE(std::isnan(share_of_moments(moments(0, 0.2, 20, 4), 1, 64).fall));
+}
+
+TEST(GradientShares, CountOnlyRunsWithAMeanGradient) {
+  StudyResults results = study_in(still(0.6));
+  results.gradients[1]["moments"]["W100"]["all parameters"]["G2"] = -0.1;
+  const Json study = study_of(results);
+  const Json& row = of_w100(study["shares"]);
+  EXPECT_EQ(row["runs"], 3);
+  for (const char* what : {"share", "at_one", "at_any", "fall"}) {
+    EXPECT_EQ(row[what]["runs"], 2) << what;
+    EXPECT_EQ(row[what]["per_run"].size(), 2u) << what;
+    EXPECT_EQ(row[what]["seeds"], Json({1, 3})) << what;
+  }
 }
 
 TEST(GradientShares, AreMeansOverRunsWithStudentsLimits) {

@@ -75,6 +75,25 @@ TEST(ProbeClaims, OfASecondTuningAreRefutedOnlyWhereItsProbeSeesTheControl) {
       << blind.why("K8");
 }
 
+TEST(ProbeClaims, AreNotRefutedWhereOnlyAFrozenEncoderTellsTheControl) {
+  Json analysis = in_true_world().analysis;
+  for (Json& d : analysis["separation"]["username"]["differences"])
+    if (d["b"] == "C0" && d["a"] == "W100" && d["tuning"] == "full") {
+      d.update({{"mean", -0.2}, {"t_low", -0.21}, {"t_high", -0.19}, {"p", 1}});
+      d["per_run"] = {-0.2, -0.201, -0.199};
+    }
+  const auto verdict_where_seen_in = [&](const std::string& part) {
+    Json copy = analysis;
+    for (Json& c : copy["separation"]["username"]["conditions"])
+      if (c["condition"] == "T" && c["tuning"] == "full")
+        for (Json& layer : c["layers"])
+          layer["p_corrected"] = layer["layer"].get<std::string>().starts_with(part) ? 0.001 : 0.5;
+    return judge_analysis(copy).verdict("K8");
+  };
+  EXPECT_EQ(verdict_where_seen_in("vision"), kNotDecidable);
+  EXPECT_EQ(verdict_where_seen_in("decoder layer 3"), kNotSupported);
+}
+
 TEST(ProbeClaims, AskForNinetyPercentLimitsOfEquivalence) {
   Json analysis = in_true_world().analysis;
   for (Json& e : analysis["effects"])

@@ -54,9 +54,18 @@ Json share_row(double share, double half, double fall, int runs = 3, int without
           {"fall", e(fall, 0.01)}};
 }
 
-Judgement mini_batch(const Json& row) {
+Judgement mini_batch(const Json& row, const Json& fits = Json::array()) {
   return judge_mini_batch(
-      {{"gradients", {{"rows", Json::array()}, {"shares", Json::array({row})}}}});
+      {{"gradients",
+        {{"rows", Json::array()}, {"shares", Json::array({row})}, {"plateaus", fits}}}});
+}
+
+Json fit_of_cosines(const Json& estimate, const Json& low, const Json& high, bool rises = false) {
+  const Json fit = {{"at", "base"},
+                    {"comparison", "W100"},
+                    {"ratio", {{"estimate", estimate}, {"low", low}, {"high", high}}},
+                    {"rises", rises}};
+  return Json::array({fit});
 }
 
 TEST(MiniBatchClaim, IsJudgedByTheMomentsOfRuns) {
@@ -66,14 +75,7 @@ TEST(MiniBatchClaim, IsJudgedByTheMomentsOfRuns) {
   EXPECT_EQ(trial(mini_batch(share_row(0.2, 0.1, -0.2)), "share").answer, Answer::open);
   EXPECT_EQ(trial(mini_batch(share_row(0.1, 0.1, 0.2)), "cosine at b = 1").answer, Answer::no);
   // Whatever a fit to mean cosines says, it decides nothing.
-  const Json fit = {{"at", "base"},
-                    {"comparison", "W100"},
-                    {"ratio", {{"estimate", 0.9}, {"low", 0.8}, {"high", 1.0}}}};
-  Json analysis = {{"gradients",
-                    {{"rows", Json::array()},
-                     {"shares", Json::array({share_row(0.1, 0.1, -0.2)})},
-                     {"plateaus", Json::array({fit})}}}};
-  const Judgement beside = judge_mini_batch(analysis);
+  const Judgement beside = mini_batch(share_row(0.1, 0.1, -0.2), fit_of_cosines(0.9, 0.8, 1.0));
   EXPECT_FALSE(any(beside, Answer::no));
   EXPECT_NE(trial(beside, "share").note.find("0.9 (0.8 to 1)"), std::string::npos)
       << trial(beside, "share").note;
@@ -86,6 +88,40 @@ TEST(MiniBatchClaim, IsOpenOfFewRunsAndSaysWhichLack) {
   EXPECT_NE(trial(two, "share").note.find("2 runs, where 3 are the fewest"), std::string::npos);
   EXPECT_NE(trial(mini_batch(share_row(0, 0, -0.2, 3, 2)), "share").note.find("in 2 of 3 runs"),
             std::string::npos);
+}
+
+TEST(MiniBatchClaim, SaysAtBothTestsWhichRunsHaveNoMeanGradient) {
+  Json row = share_row(0.1, 0.1, -0.2, 1);
+  for (const Trial& t : mini_batch(row).trials)
+    EXPECT_NE(t.note.find("2 runs without a mean gradient"), std::string::npos) << t.what;
+  // None has one: there is no number, and whatever the fit says is no refutation.
+  row = share_row(0, 0, 0, 0);
+  for (const char* what : {"share", "fall"})
+    for (const char* number : {"mean", "low", "high"}) row[what][number] = nullptr;
+  const Judgement none = mini_batch(row, fit_of_cosines(1.0, 1.0, 1.0, true));
+  for (const Trial& t : none.trials) {
+    EXPECT_EQ(t.answer, Answer::open) << t.what;
+    EXPECT_NE(t.note.find("3 runs without a mean gradient"), std::string::npos) << t.what;
+  }
+  // A mean gradient and still no share: at right angles, or without any angle at one sample.
+  row = share_row(0.1, 0.1, -0.2);
+  row["share"] = share_row(0.1, 0.1, -0.2, 2)["share"];
+  const Judgement beside = mini_batch(row);
+  EXPECT_NE(trial(beside, "share").note.find("1 run whose predicted cosines have no such share"),
+            std::string::npos);
+  EXPECT_EQ(trial(beside, "share").note.find("without a mean gradient"), std::string::npos);
+  EXPECT_TRUE(trial(beside, "cosine at b = 1").note.empty());
+}
+
+TEST(MiniBatchClaim, TakesNoFitAtItsBoundaryForARefutation) {
+  const auto note = [](const Json& fits) {
+    return trial(mini_batch(share_row(0.1, 0.1, -0.2), fits), "share").note;
+  };
+  const std::string rises = note(fit_of_cosines(1.0, 1.0, 1.0, true));
+  EXPECT_NE(rises.find("rises with b"), std::string::npos) << rises;
+  EXPECT_EQ(rises.find("1 (1 to 1)"), std::string::npos) << rises;
+  EXPECT_EQ(note(fit_of_cosines(0.5, nullptr, nullptr)), "a fit to mean cosines has 0.5");
+  EXPECT_EQ(note(fit_of_cosines(nullptr, nullptr, nullptr)), "");
 }
 
 TEST(GradientClaims, AreOpenOfFewerThanThreeRuns) {
