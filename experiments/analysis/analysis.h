@@ -125,6 +125,9 @@ struct AnalysisOptions {
 ///         "planned": [{"mix", "condition", "rate"} that the study plans], or null,
 ///         "constants": {MIX: the accuracy of giving every question of the mix's kinds its kind's
 ///             most common answer, or null},
+///         "kinds": [for each kind of question of the general mix, low-rank {"kind", "questions",
+///             "constant": as above, "B", "C0", "W100": mean accuracies over the "runs", "seeds":
+///             run numbers that those of the three have that are there at all}],
 ///         "choice_chance": 1 / options, or null},
 ///      "sweep": [{"tuning", "run", "rate_factor", "learning_rate", "accuracy"}], of C0,
 ///      "private_utility": [for each condition, tuning, noise and score but "own"
@@ -140,7 +143,8 @@ struct AnalysisOptions {
 ///             "without_change": runs whose |D|^2 is not above 0, "smallest", "largest": sizes,
 ///             "share", "at_one", "at_any", "fall": E (Student over runs) + {"per_run"}: of
 ///             1/cos^2 - 1 at b = 1 what stays at any b, both values, and the cosine at the smallest
-///             size less that at the largest, by moments (gradient_shares.h)}],
+///             size less that at the largest, by moments (gradient_shares.h), of runs whose |G|^2 is
+///             above 0}],
 ///         "plateaus": [all parameters: {"at", "comparison", "plateau", "decay", "ratio": {"estimate",
 ///             "low", "high"}, "offset", "rises", "residual", "residual_without"}, fitted to 1/cos^2
 ///             - 1 of the mean cosine of each size; the ratio is the plateau / the fit at b = 1],
@@ -152,9 +156,11 @@ struct AnalysisOptions {
 ///      "twins": {"twins": [{"run", "condition", "samples", "identical_rerun",
 ///             "max_difference_at_rate_0", "last_weights", "last_gradients": {GROUP: value}}],
 ///             "all_identical", "all_zero"}, or null,
-///      "grid": {"reference_batch", "measure": "phi", "cells": [{"optimizer", "batch", "rate_factor",
+///      "grid": {"reference_batch", "measure": "phi", "base_accuracy": on all questions, before any
+///             fine-tuning, or null, "cells": [{"optimizer", "batch", "rate_factor",
 ///             "rules": ["fixed" | "linear" | "square root"...], E of the energy (the bootstrap's mean
-///             moved to it), "per_run", "counts": whether "low" is above 0}],
+///             moved to it), "per_run", "counts": whether "low" is above 0, "accuracy",
+///             "clean_accuracy": of its watermarked and clean runs on all questions, or null}],
 ///         "fits": [for each optimizer {"optimizer", "cells": found, "planned": at least as many,
 ///             "left_out": of the found those that do not count, "runs": that all cells that count
 ///             have, "reference": null, or E of the cell where all rules agree + {"p": of dealing
@@ -172,7 +178,9 @@ struct AnalysisOptions {
 ///             "members", "false_positives", "others"} or null}],
 ///      "privacy": [for each condition and noise {"condition", "tuning", "noise", "q", "steps",
 ///             "epsilon", "delta", "order", "effects": {MEASURE: E + p's}, "epsilon_bound": as in
-///             attacks, {MEASURE: ...}}]}
+///             attacks, {MEASURE: ...}, each at options.confidence, "epsilon_together": {"bound":
+///             the largest of them where each is at a level by which all hold together,
+///             "measures": how many have one} or null}]}
 ///
 /// LEG, layers and conditions are those of the jobs. The energy of a cell is, for the per-user
 /// difference d of phi to the run on clean images with the same run number and the cell's settings,

@@ -127,6 +127,19 @@ Json epsilon_bound(const UserRuns& runs, int direction, double delta, double con
           {"others", counts[0]}};
 }
 
+Json joint_epsilon_bound(const Attacks& attacks, double delta, double confidence) {
+  const auto bounded = std::count_if(attacks.begin(), attacks.end(), [](const auto& attack) {
+    return attack.first.values.size() > 1;
+  });
+  if (bounded == 0) return nullptr;
+  const double each = 1 - (1 - confidence) / static_cast<double>(bounded);
+  double largest = 0;
+  for (const auto& [runs, direction] : attacks)
+    if (const Json bound = epsilon_bound(runs, direction, delta, each); !bound.is_null())
+      largest = std::max(largest, number_at(bound, "bound"));
+  return {{"bound", number(largest)}, {"measures", bounded}};
+}
+
 Json memorization_table(const Runs& runs, const std::string& layer) {
   Json rows = Json::array();
   for (const char* condition : kConditions) {
@@ -209,17 +222,20 @@ Json privacy_table(const Runs& runs, const std::string& layer, const AnalysisOpt
       row["order"] = accounted.order;
     }
     Json effects = Json::object(), bounds = Json::object();
+    Attacks attacks;
     for (const UserMeasure& measure : user_measures()) {
       const Measurement m = measurement(runs, found, measure.name, layer);
       Json effect = in_out_effect(m, measure.name, measure.direction, layer, options,
                                   condition + " " + tuning + " noise " + std::to_string(noise));
       if (effect.is_null()) continue;
       effects[measure.name] = std::move(effect);
+      attacks.emplace_back(measured(m).values, measure.direction);
       bounds[measure.name] =
-          epsilon_bound(measured(m).values, measure.direction, options.delta, options.confidence);
+          epsilon_bound(attacks.back().first, measure.direction, options.delta, options.confidence);
     }
     row["effects"] = std::move(effects);
     row["epsilon_bound"] = std::move(bounds);
+    row["epsilon_together"] = joint_epsilon_bound(attacks, options.delta, options.confidence);
     rows.push_back(std::move(row));
   }
   return rows;

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <utility>
+#include <vector>
+
 #include "experiments/analysis/selection.h"
 
 namespace chainline::experiments {
@@ -17,6 +20,16 @@ Json attack_table(const Runs& runs, const AnalysisOptions& options);
 ///
 ///     {"bound", "true_positives", "members", "false_positives", "others"}
 Json epsilon_bound(const UserRuns& runs, int direction, double delta, double confidence);
+
+/// The measures of users on the same trainings, each with the sign that memorization gives it.
+using Attacks = std::vector<std::pair<UserRuns, int>>;
+
+/// What several attacks on the same trainings prove together: the largest epsilon_bound() of them,
+/// each at a level by which all hold at once (1 - confidence over their number, Bonferroni). The
+/// largest of bounds that hold one by one is wrong too often. Null where none has a bound.
+///
+///     {"bound", "measures": how many attacks}
+Json joint_epsilon_bound(const Attacks& attacks, double delta, double confidence);
 
 /// "privacy" of analyse(): what noise for privacy leaves of the effects, beside its guarantee.
 Json privacy_table(const Runs& runs, const std::string& layer, const AnalysisOptions& options);

@@ -22,6 +22,8 @@ struct Cell {
   std::vector<std::int64_t> seeds;
   UserRuns users;                // phi against the clean run
   std::vector<double> energies;  // [run]
+  // On unseen images without cards, of the watermarked and the clean runs; NaN where not measured.
+  double accuracy = std::nan(""), clean_accuracy = std::nan("");
 
   bool has(const std::string& rule) const {
     return std::find(rules.begin(), rules.end(), rule) != rules.end();
@@ -55,6 +57,16 @@ void add_pairs(Cell& cell, const std::vector<StudyRun>& marked,
   }
 }
 
+/// The mean accuracy of the runs with these numbers of which it was measured; NaN without any.
+double accuracy_of(const std::vector<StudyRun>& runs, const std::vector<std::int64_t>& numbers) {
+  std::vector<double> values;
+  for (const StudyRun& run : runs)
+    if (std::find(numbers.begin(), numbers.end(), run.run) != numbers.end() &&
+        run.json->contains("utility"))
+      values.push_back(number_at(run.json->at("utility"), "accuracy"));
+  return values.empty() ? std::nan("") : mean(values);
+}
+
 /// Pairs at every place that has watermarked and clean runs of its own. What a clean training at
 /// another batch size or rate does to phi is no zero for this one.
 std::vector<Cell> cells_of(const Runs& runs, const RunSettings& main, std::int64_t reference) {
@@ -81,8 +93,12 @@ std::vector<Cell> cells_of(const Runs& runs, const RunSettings& main, std::int64
     std::tie(cell.optimizer, cell.batch, cell.rate_factor) = place;
     cell.rules =
         rules_of(cell.rate_factor, static_cast<double>(cell.batch), static_cast<double>(reference));
-    add_pairs(cell, of("W100"), of("C0"));
-    if (!cell.seeds.empty()) cells.push_back(std::move(cell));
+    const std::vector<StudyRun> marked = of("W100"), clean = of("C0");
+    add_pairs(cell, marked, clean);
+    if (cell.seeds.empty()) continue;
+    cell.accuracy = accuracy_of(marked, cell.seeds);
+    cell.clean_accuracy = accuracy_of(clean, cell.seeds);
+    cells.push_back(std::move(cell));
   }
   return cells;
 }
@@ -363,6 +379,8 @@ Json batch_rate_grid(const Runs& runs, const Json& study, std::int64_t reference
     row["rules"] = cell.rules;
     row["counts"] = grid.counts(c);
     row["per_run"] = cell.energies;
+    row["accuracy"] = number(cell.accuracy);
+    row["clean_accuracy"] = number(cell.clean_accuracy);
     rows.push_back(std::move(row));
   }
   for (const char* optimizer : {"sgd", "adamw"}) {
@@ -376,9 +394,14 @@ Json batch_rate_grid(const Runs& runs, const Json& study, std::int64_t reference
       if (!slope.is_null()) rules.push_back(std::move(slope));
     }
   }
-  return {{"reference_batch", reference}, {"measure", "phi"},
-          {"cells", std::move(rows)},     {"fits", std::move(fits)},
-          {"rules", std::move(rules)},    {"rates", rate_trend(runs, options)}};
+  const std::vector<StudyRun> base = runs.main("B", "lora", "utility");
+  return {{"reference_batch", reference},
+          {"measure", "phi"},
+          {"base_accuracy", number(accuracy_of(base, seeds_of(base)))},
+          {"cells", std::move(rows)},
+          {"fits", std::move(fits)},
+          {"rules", std::move(rules)},
+          {"rates", rate_trend(runs, options)}};
 }
 
 }  // namespace chainline::experiments

@@ -49,10 +49,11 @@ Interval moved(const std::vector<double>& replicates, double from, double to, do
   return {interval.low + to - from, interval.high + to - from};
 }
 
-Json replica_of(const ProbeRuns& probes, std::size_t layer, const AnalysisOptions& options) {
+Json replica_of(const ProbeRuns& probes, const std::string& question, std::size_t layer,
+                const AnalysisOptions& options) {
   std::vector<double> accuracy, control;
   for (const StudyRun& run : probes.runs) {
-    const Json& l = run.json->at("probes").at("username").at("layers");
+    const Json& l = run.json->at("probes").at(question).at("layers");
     if (layer >= l.size() || !l[layer].contains("replica")) return nullptr;
     const Json& replica = l[layer]["replica"];
     if (!replica.is_object()) return nullptr;
@@ -115,7 +116,7 @@ Json condition_row(const ProbeRuns& probes, const std::string& question,
       if (controls_everywhere) row["p_corrected"] = family[l];
     }
     row["auc"] = std::move(auc);
-    row["replica"] = question == "username" ? replica_of(probes, l, options) : Json(nullptr);
+    row["replica"] = replica_of(probes, question, l, options);
     layers.push_back(std::move(row));
   }
   return {{"condition", condition}, {"tuning", tuning},       {"runs", probes.runs.size()},

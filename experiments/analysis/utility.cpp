@@ -124,6 +124,49 @@ double slope(const std::vector<std::pair<double, double>>& points) {
   return xy / xx;
 }
 
+/// Skill by kind of question before fine-tuning, after clean images and after marked ones, over the
+/// run numbers that all of these have; a condition without runs has no say in them.
+Json by_kind(const std::map<std::string, std::vector<StudyRun>>& by_condition, const Json& known) {
+  std::map<std::string, std::vector<StudyRun>> compared;
+  for (const char* condition : {"B", "C0", "W100"})
+    if (const auto found = by_condition.find(condition);
+        found != by_condition.end() && !found->second.empty())
+      compared[condition] = found->second;
+  std::vector<std::int64_t> common;
+  if (!compared.empty()) common = seeds_of(compared.begin()->second);
+  for (const auto& [condition, runs] : compared) {
+    const std::vector<std::int64_t> seeds = seeds_of(runs);
+    std::erase_if(common, [&](std::int64_t seed) {
+      return std::find(seeds.begin(), seeds.end(), seed) == seeds.end();
+    });
+  }
+  std::map<std::string, double> questions;                                     // by kind
+  std::map<std::string, std::map<std::string, std::vector<double>>> accuracy;  // by kind, condition
+  for (const auto& [condition, runs] : compared)
+    for (const StudyRun& run : runs) {
+      const Json& utility = run.json->at("utility");
+      if (!utility.contains("kinds") ||
+          std::find(common.begin(), common.end(), run.run) == common.end())
+        continue;
+      for (const auto& [kind, of] : utility["kinds"].items()) {
+        questions[kind] = number_at(of, "questions");
+        accuracy[kind][condition].push_back(number_at(of, "accuracy"));
+      }
+    }
+  Json rows = Json::array();
+  for (auto& [kind, of] : accuracy) {
+    Json row = {{"kind", kind},
+                {"questions", number(questions[kind])},
+                {"constant", number(number_at(known, kind))},
+                {"runs", common.size()},
+                {"seeds", common}};
+    for (const char* condition : {"B", "C0", "W100"})
+      row[condition] = of[condition].empty() ? Json(nullptr) : number(mean(of[condition]));
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
 /// Which mixes and rates the study plans, of which no figure may be absent in silence; null where it
 /// does not say. Mixes beside the general one have no rates but these (runs_of() in
 /// study/study_plan.cpp).
@@ -162,7 +205,8 @@ Json constant_accuracy(const Split& test) {
 
 Json utility(const Runs& runs, const Json& study, const AnalysisOptions& options) {
   const Json known = study.value("constant_accuracy", Json::object());
-  Json rows = Json::array(), trends = Json::array(), constants = Json::object();
+  Json rows = Json::array(), trends = Json::array(), constants = Json::object(),
+       kinds = Json::array();
   double chance = std::nan("");
   for (const std::string& tuning : runs.tunings()) {
     const std::optional<RunSettings> main = runs.main_settings(tuning);
@@ -197,6 +241,8 @@ Json utility(const Runs& runs, const Json& study, const AnalysisOptions& options
         constants[mix] = number(over_own_kinds(
             run, [&](const std::string& kind, const Json&) { return number_at(known, kind); }));
       }
+      if (tuning == "lora" && mix == "general" && mix == main->mix)
+        kinds = by_kind(by_condition, known);
       for (const Score& score : scores()) {
         const std::map<std::int64_t, double> clean = values_of(by_condition["C0"], score);
         std::map<std::int64_t, std::vector<std::pair<double, double>>> by_run;
@@ -245,11 +291,9 @@ Json utility(const Runs& runs, const Json& study, const AnalysisOptions& options
       if (trend["score"] == score.name) family.push_back(&trend);
     add_holm(family, "p_drop");
   }
-  return {{"rows", std::move(rows)},
-          {"trends", std::move(trends)},
-          {"planned", planned_rates(study)},
-          {"constants", std::move(constants)},
-          {"choice_chance", number(chance)}};
+  return {{"rows", std::move(rows)},         {"trends", std::move(trends)},
+          {"planned", planned_rates(study)}, {"constants", std::move(constants)},
+          {"kinds", std::move(kinds)},       {"choice_chance", number(chance)}};
 }
 
 Json rate_sweep(const Runs& runs) {

@@ -13,6 +13,7 @@ namespace chainline::experiments {
 namespace {
 
 using test::quick;
+using test::row;
 using test::study_in;
 using test::World;
 
@@ -169,6 +170,27 @@ TEST(Grid, HasNoReferenceWithoutItsRuns) {
   const Json grid = grid_of(results);
   EXPECT_TRUE(fit_of(grid, "sgd")["reference"].is_null());
   EXPECT_TRUE(fit_of(grid, "adamw")["reference"].is_object());
+}
+
+TEST(Grid, SaysWhatTheModelsOfACellCanDo) {
+  StudyResults results = study_in(strong());
+  const auto cell = [](const Json& grid) {
+    return row(grid["cells"], {{"optimizer", "sgd"}, {"batch", 32}, {"rate_factor", 1.0}});
+  };
+  EXPECT_TRUE(cell(grid_of(results))["accuracy"].is_null()) << "its runs were not asked";
+  for (Json& run : results.runs) {
+    if (run["measures"] == "users")
+      run["utility"] = {{"accuracy", run["condition"] == "C0" ? 0.125 : 0.25}};
+    if (run["condition"] == "B") run["utility"]["accuracy"] = 0.5;
+  }
+  const Json grid = grid_of(results);
+  EXPECT_EQ(grid["base_accuracy"], 0.5);
+  EXPECT_EQ(cell(grid)["accuracy"], 0.25);
+  EXPECT_EQ(cell(grid)["clean_accuracy"], 0.125);
+  // The cell of the study's own runs has theirs.
+  EXPECT_GT(row(grid["cells"], {{"optimizer", "adamw"}, {"batch", 8}})["clean_accuracy"], 0.5);
+  std::erase_if(results.runs, [](const Json& run) { return run["condition"] == "B"; });
+  EXPECT_TRUE(grid_of(results)["base_accuracy"].is_null());
 }
 
 }  // namespace

@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "experiments/analysis/attacks.h"
 #include "experiments/analysis/utility.h"
 #include "tensor/error.h"
 #include "tests/experiments/analysis/rows.h"
@@ -114,6 +117,33 @@ TEST(MixUtility, KnowsWhatTheMostCommonAnswersAreWorth) {
   EXPECT_NEAR(constants["general"], (400 + 50 + 200) / 800.0, 1e-12);
 }
 
+TEST(MixUtility, ComparesKindsOverTheRunsThatAllConditionsHave) {
+  StudyResults results = study_in(small());
+  results.study["constant_accuracy"] = {{"color", 0.25}, {"count", 0.5}};
+  const auto is = [](const Json& run, const char* condition) {
+    return run["condition"] == condition && run["mix"] == "general" && run["tuning"] == "lora";
+  };
+  EXPECT_EQ(row(utility_of(results)["kinds"], {{"kind", "color"}})["runs"], 3);
+  std::erase_if(results.runs, [&](const Json& run) { return is(run, "C0") && run["run"] != 2; });
+  for (Json& run : results.runs)
+    if (is(run, "W100"))
+      run["utility"]["kinds"]["color"]["accuracy"] = run["run"] == 2 ? 0.625 : 0.125;
+  const Json kinds = utility_of(results)["kinds"];
+  ASSERT_EQ(kinds.size(), 3u);
+  const Json& color = row(kinds, {{"kind", "color"}});
+  EXPECT_EQ(color["seeds"], Json::array({2}));
+  EXPECT_EQ(color["questions"], 400);
+  EXPECT_EQ(color["constant"], 0.25);
+  EXPECT_EQ(color["W100"], 0.625);
+  EXPECT_TRUE(color["B"].is_number());
+  EXPECT_TRUE(row(kinds, {{"kind", "relation"}})["constant"].is_null());
+  // A condition that has no run yet leaves the others where they are.
+  std::erase_if(results.runs, [&](const Json& run) { return is(run, "W100"); });
+  const Json rest = utility_of(results)["kinds"];
+  EXPECT_TRUE(row(rest, {{"kind", "color"}})["W100"].is_null());
+  EXPECT_EQ(row(rest, {{"kind", "color"}})["C0"], color["C0"]);
+}
+
 TEST(MixUtility, KnowsWhatIsPlanned) {
   StudyResults results = study_in(small());
   EXPECT_TRUE(utility_of(results)["planned"].is_null());
@@ -159,6 +189,63 @@ TEST(MixUtility, OfPrivateTrainingsIsHeldAgainstTheirControl) {
   EXPECT_TRUE(row(private_utility(Runs(results), AnalysisOptions(1)),
                   {{"noise", 1.0}, {"score", "accuracy"}})["difference"]
                   .is_null());
+}
+
+/// Two runs of 64 users; `tells` whether the measure is that of having been seen.
+UserRuns two_runs(bool tells) {
+  UserRuns runs;
+  for (int r = 0; r < 2; ++r) {
+    runs.values.emplace_back();
+    runs.in.emplace_back();
+    for (int u = 0; u < 64; ++u) {
+      runs.in.back().push_back(u % 2);
+      runs.values.back().push_back(tells ? u % 2 : u / 2 % 2);
+    }
+  }
+  return runs;
+}
+
+TEST(PrivacyBound, OfSeveralAttacksHoldsForAllOfThem) {
+  const auto at = [](double confidence) {
+    return epsilon_bound(two_runs(true), 1, 1e-5, confidence)["bound"].get<double>();
+  };
+  const Attacks one = {{two_runs(true), 1}}, two = {{two_runs(true), 1}, {two_runs(false), 1}};
+  EXPECT_NEAR(joint_epsilon_bound(one, 1e-5, 0.95)["bound"], at(0.95), 1e-9);
+  const Json both = joint_epsilon_bound(two, 1e-5, 0.95);
+  EXPECT_EQ(both["measures"], 2);
+  EXPECT_NEAR(both["bound"], at(0.975), 1e-9);
+  EXPECT_LT(both["bound"], at(0.95));
+  // A measure of one run bounds nothing, and takes nothing from the others.
+  UserRuns single = two_runs(true);
+  single.values.pop_back();
+  single.in.pop_back();
+  EXPECT_EQ(joint_epsilon_bound({{two_runs(true), 1}, {single, 1}}, 1e-5, 0.95)["measures"], 1);
+  EXPECT_TRUE(joint_epsilon_bound({{single, 1}}, 1e-5, 0.95).is_null());
+}
+
+TEST(PrivacyBound, OfATrainingIsNoLargerThanThatOfItsMeasures) {
+  World world = small();
+  world.users = 32;
+  StudyResults results = study_in(world);
+  std::vector<Json> more;
+  for (const Json& run : results.runs)
+    if (run["condition"] == "T" && run["tuning"] == "lora") {
+      more.push_back(run);
+      more.back()["private_noise"] = 1.0;
+      more.back()["measures"] = "users";
+    }
+  results.runs.insert(results.runs.end(), more.begin(), more.end());
+  const Json rows = privacy_table(Runs(results), "", test::quick());
+  ASSERT_EQ(rows.size(), 1u);
+  double largest = 0;
+  std::size_t measures = 0;
+  for (const auto& [measure, bound] : rows[0]["epsilon_bound"].items()) {
+    ++measures;
+    largest = std::max(largest, bound["bound"].get<double>());
+  }
+  EXPECT_EQ(rows[0]["epsilon_together"]["measures"], measures);
+  EXPECT_GT(largest, 0);  // T has its users by heart
+  EXPECT_LT(rows[0]["epsilon_together"]["bound"], largest);
 }
 
 }  // namespace
