@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <set>
+#include <span>
 
+#include "experiments/claims/thresholds.h"
 #include "experiments/pages/sections.h"
 
 namespace chainline::experiments {
@@ -46,7 +50,7 @@ void add_exposure(const StudyPage& page, Part& part) {
         "dealing IN anew within pairs of users who share their pictures, Holm over conditions. "
         "Hollow: controls.";
     figure.counts = counts_text(values);
-    figure.seeds = values.front().seeds;
+    figure.seeds = seeds_text(values);
     figure.control = "C0, B, placebos; SW must turn the sign";
     part.add(std::move(figure));
   }
@@ -67,10 +71,7 @@ void add_dose(const StudyPage& page, Part& part) {
       const Value value = value_of(page.effect("exposure", code, tuning));
       if (!value.exists()) continue;
       values.push_back(value);
-      series.x.push_back(rate);
-      series.y.push_back(value.mean);
-      series.low.push_back(value.has_interval() ? value.low : value.mean);
-      series.high.push_back(value.has_interval() ? value.high : value.mean);
+      add_point(series, rate, value);
     }
     if (series.x.size() > 1) chart.series.push_back(std::move(series));
   }
@@ -78,19 +79,20 @@ void add_dose(const StudyPage& page, Part& part) {
   chart.references = {{0, "no effect"}};
   const Value t = value_of(page.effect("exposure", "T"));
   if (t.exists())
-    chart.references.push_back({t.mean, fmt::format("T: {}", number_text(t.mean, 2))});
+    chart.references.push_back({t.mean, fmt::format("T, low-rank: {}", number_text(t.mean, 2))});
   const Series& first = chart.series.front();
   Figure figure = page.figure(
       "dose",
       fmt::format(
-          "From {:.0f} % to {:.0f} % of the images marked, exposure goes from {} to {} bits",
+          "From {:.0f} % to {:.0f} % of the images marked, exposure goes from {} to {} bits ({})",
           100 * first.x.front(), 100 * first.x.back(), number_text(first.y.front(), 2),
-          number_text(first.y.back(), 2)),
+          number_text(first.y.back(), 2), first.name),
       std::move(chart), {"K5"});
   figure.caption =
-      "The effect of seeing a user against how many images carry cards; the line of T "
-      "is what an id that is asked for gives in the same trainings.";
+      "The effect of seeing a user against how many images carry cards. The line of T is what an "
+      "id that is asked for gives, in trainings of its own, of low-rank additions.";
   figure.counts = counts_text(values);
+  figure.seeds = seeds_text(values);
   figure.control = "rate 0 (C0) and T";
   part.add(std::move(figure));
 }
@@ -103,28 +105,56 @@ bool is_raw(const Json& effect) {
          text_of(effect, "condition") != "B" && text_of(effect, "reference").empty();
 }
 
+/// How tables name a measure of users: briefly, for there are nine.
+struct MeasureName {
+  const char* measure;
+  const char* name;
+};
+constexpr MeasureName kOfIds[] = {
+    {"exposure", "exposure"}, {"exact", "id written"}, {"edit", "edits"}, {"forced", "id chosen"}};
+constexpr MeasureName kOfAnswers[] = {{"loss", "loss"},
+                                      {"phi", "phi"},
+                                      {"preference", "preference"},
+                                      {"prompt", "\"seen?\""},
+                                      {"decision", "probe"}};
+
+/// Of how many effects something is so: of those of the positive control T, which should be found,
+/// apart from all others.
+struct Tally {
+  int found = 0, all = 0, of_t = 0, all_of_t = 0;
+
+  void add(const std::string& code, bool is_so) {
+    (code == "T" ? all_of_t : all) += 1;
+    (code == "T" ? of_t : found) += is_so;
+  }
+  std::string t_text() const {
+    return all_of_t == 0 ? ""
+                         : fmt::format("; of the positive control T, {} of {}", of_t, all_of_t);
+  }
+};
+
 void add_measures(const StudyPage& page, Part& part) {
-  const std::pair<const char*, const char*> measures[] = {
-      {"exposure", "exposure, bits"}, {"exact", "extracted"},  {"edit", "edit distance"},
-      {"forced", "true id chosen"},   {"loss", "loss, nats"},  {"phi", "phi"},
-      {"preference", "preference"},   {"prompt", "\"seen?\""}, {"decision", "probe"}};
+  std::vector<MeasureName> measures(std::begin(kOfIds), std::end(kOfIds));
+  measures.insert(measures.end(), std::begin(kOfAnswers), std::end(kOfAnswers));
   Table table;
   table.columns = {{"Condition"}};
-  for (const auto& [code, name] : measures) table.columns.push_back({name, true});
-  int detected = 0, all = 0;
+  for (const MeasureName& m : measures) table.columns.push_back({m.name, true});
+  Tally detected;
+  std::set<std::string> families;
   for (const ConditionGroup& group : condition_groups())
     for (const std::string& code : group.conditions) {
       std::vector<std::string> cells = {code};
       bool any = false;
-      for (const auto& [measure, name] : measures) {
-        const Json& effect = page.effect(measure, code);
+      for (const MeasureName& m : measures) {
+        const Json& effect = page.effect(m.measure, code);
         const double mean = number_of(effect, "mean"), p = number_of(effect, "p_corrected");
         any |= std::isfinite(mean);
-        std::string text = std::isfinite(mean) ? number_text(mean, 3) : "–";
+        std::string text = std::isfinite(mean) ? number_text(mean, 2) : "–";
         if (std::isfinite(mean) && is_raw(effect)) text += " †";
         if (std::isfinite(p)) {
-          ++all;
-          if (p < 0.05) text += " *", ++detected;
+          detected.add(code, p < 0.05);
+          families.insert(m.measure);
+          if (p < 0.05) text += " *";
         }
         cells.push_back(std::move(text));
       }
@@ -133,99 +163,71 @@ void add_measures(const StudyPage& page, Part& part) {
   if (table.rows.empty()) return part.lacks("effects of all measures");
   table.notes = {
       "* p below 0.05 in the direction of memorization, Holm over the conditions of a measure: by "
-      "dealing IN anew; of the probe, by relabelled users. Memorization lowers loss and edit "
-      "distance; SW turns every sign but that of the probe, which is fitted to each run anew.",
+      "dealing IN anew; of the probe, by relabelled users. Memorization lowers loss and "
+      "edits; SW turns every sign but that of the probe, which is fitted to each run anew.",
       "Loss, phi and \"seen?\" are less those of the base before fine-tuning (B), of the same "
-      "users "
-      "on the same pictures; † as measured, without a run of B."};
+      "users on the same pictures; † as measured, without a run of B."};
+  if (families.size() > 1)
+    table.notes.push_back(fmt::format(
+        "Holm stays within a measure: the {} are {} families, each at 5 %, and nothing "
+        "is corrected over them.",
+        families.size() == measures.size() ? "columns" : "columns with p-values", families.size()));
   Figure figure = page.figure(
       "measures",
-      fmt::format("{} of {} effects stand out at the corrected 5 % level", detected, all),
+      families.empty() ? "Effects of all measures, IN less OUT"
+                       : fmt::format("{} of {} effects stand out at the corrected 5 % level{}",
+                                     detected.found, detected.all, detected.t_text()),
       std::move(table), {"K5", "K7"});
   figure.caption =
-      "Mean of IN users less OUT users, over runs. phi: log odds of the right answer "
-      "to a question under the user's card.";
-  figure.control = "C0 and B, of which none may stand out but by chance";
+      "Low-rank additions: mean of IN users less OUT users, over runs; intervals in the next "
+      "tables. exposure: in bits; id written: the share of users whose whole id is; edits: the "
+      "distance of what is written from the id, 0 to 1; id chosen: the share of strangers' ids "
+      "that "
+      "the true one is preferred to; loss: in nats; phi: log odds of the right answer to a "
+      "question "
+      "under the user's card; preference: of the answer that the user's side stands for; "
+      "\"seen?\": of yes against no when asked; probe: its held-out decision on a user, log odds "
+      "of having been seen, at the primary layer.";
+  figure.control = "C0 and B, of which none may stand out but by chance; T, which should";
   part.add(std::move(figure));
 }
 
-void add_attacks(const StudyPage& page, Part& part) {
+/// The intervals of some columns of the table above: all of them are too wide for one.
+void add_intervals(const StudyPage& page, Part& part, const std::string& id,
+                   const std::string& what, std::span<const MeasureName> measures) {
   Table table;
-  table.columns = {
-      {"Condition"}, {"On"}, {"AUC", true}, {"TPR at 1 % FPR", true}, {"epsilon at least", true},
-      {"Runs", true}};
-  std::string title = "Membership attacks on users (LiRA)";
-  const Json& attacks = at_path(page.analysis, {"attacks"});
-  if (attacks.is_array())
-    for (const Json& attack : attacks) {
-      const Json& lira = at_path(attack, {"lira"});
-      Value auc, tpr;
-      auc.mean = number_of(lira, "auc");
-      auc.low = number_of(lira, "low"), auc.high = number_of(lira, "high");
-      const Json& at = at_path(lira, {"tpr_at_1"});
-      tpr.mean = number_of(at, "tpr");
-      tpr.low = number_of(at, "low"), tpr.high = number_of(at, "high");
-      if (text_of(attack, "condition") == "W100" && text_of(attack, "measure") == "phi" &&
-          auc.exists())
-        title = fmt::format("An attack that knows the other runs tells W100's users with AUC {}",
-                            value_text(auc));
-      const std::string reference = text_of(attack, "reference");
-      table.rows.push_back(
-          {text_of(attack, "condition"),
-           text_of(attack, "measure") + (reference.empty() ? "" : ", less that of " + reference),
-           value_text(auc), value_text(tpr),
-           number_text(number_of(at_path(attack, {"epsilon"}), "bound"), 2),
-           cell_text(at_path(attack, {"runs"}))});
-    }
-  if (table.rows.empty()) return part.lacks("membership attacks");
-  Figure figure = page.figure("attacks", title, std::move(table), {"K5"});
-  figure.caption =
-      "LiRA at the level of users: for each run the others give the distributions of "
-      "a user IN and OUT. phi is taken less that of the base before fine-tuning (B), on the same "
-      "pictures of the same run, where there is one. epsilon: the lower bound that the attack "
-      "proves of the training's privacy.";
-  figure.control = "C0, where nobody was seen: chance is 0.5";
-  part.add(std::move(figure));
-}
-
-void add_counterfactual(const StudyPage& page, Part& part) {
-  LineChart chart;
-  chart.x.label = "users, from the least to the most memorized";
-  chart.y.label = "exposure, IN less OUT, bits";
-  chart.references = {{0, "none"}};
-  std::string title = "Counterfactual memorization of every user";
+  table.columns = {{"Condition"}};
+  for (const MeasureName& m : measures) table.columns.push_back({m.name, true});
+  Tally holding;
   std::vector<Value> values;
-  for (const char* code : {"C0", "W100", "L-0.4", "T"}) {
-    const Json& row = find_in(at_path(page.analysis, {"memorization"}),
-                              {{"condition", code}, {"measure", "exposure"}});
-    std::vector<double> users = numbers_of(at_path(row, {"by_user"}));
-    std::erase_if(users, [](double v) { return !std::isfinite(v); });
-    if (users.empty()) continue;
-    std::sort(users.begin(), users.end());
-    Series series;
-    series.name = code;
-    series.dashed = std::string(code) == "C0";
-    for (std::size_t u = 0; u < users.size(); ++u) {
-      series.x.push_back(static_cast<double>(u + 1));
-      series.y.push_back(users[u]);
+  for (const ConditionGroup& group : condition_groups())
+    for (const std::string& code : group.conditions) {
+      std::vector<std::string> cells = {code};
+      for (const MeasureName& m : measures) {
+        const Value value = value_of(page.effect(m.measure, code));
+        cells.push_back(
+            value.has_interval() ? number_text(value.low) + " to " + number_text(value.high) : "–");
+        if (!value.has_interval()) continue;
+        holding.add(code, value.low <= 0 && value.high >= 0);
+        values.push_back(value);
+      }
+      if (std::any_of(cells.begin() + 1, cells.end(), [](auto& cell) { return cell != "–"; }))
+        table.rows.push_back(std::move(cells));
     }
-    const double share = number_of(row, "positive_share");
-    if (std::string(code) == "W100" && std::isfinite(share))
-      title = fmt::format(
-          "After W100, {:.0f} % of the users are more exposed in the runs that saw "
-          "them",
-          100 * share);
-    values.push_back(value_of(row));
-    chart.series.push_back(std::move(series));
-  }
-  if (chart.series.empty()) return part.lacks("counterfactual memorization");
-  Figure figure = page.figure("counterfactual", title, std::move(chart), {"K5"});
+  if (table.rows.empty()) return part.lacks("the intervals under \"" + what + "\"");
+  Figure figure = page.figure(id,
+                              fmt::format("{}: {} of {} intervals of IN less OUT hold 0{}", what,
+                                          holding.found, holding.all, holding.t_text()),
+                              std::move(table), {"K5", "K7"});
   figure.caption =
-      "For each user, the mean exposure over the runs that saw the user less that over "
-      "the others, sorted; where nothing is memorized the curve passes 0 at half of "
-      "the users.";
+      confidence_text(page) +
+      " intervals of the effects above, bootstrap over runs and pairs of users who share their "
+      "pictures, of a single run over its pairs; not corrected for their number.";
+  if (std::any_of(values.begin(), values.end(), [](auto& v) { return v.low == v.high; }))
+    figure.caption += " Without width where a measure is the same for all users.";
   figure.counts = counts_text(values);
-  figure.control = "C0, dashed: the noise of such a difference";
+  figure.seeds = seeds_text(values);
+  figure.control = "C0, B and T";
   part.add(std::move(figure));
 }
 
@@ -273,10 +275,7 @@ void add_preference(const StudyPage& page, Part& part) {
       const Value value = value_of(row_of(code));
       if (!value.exists()) continue;
       values.push_back(value);
-      line.x.push_back(gamma);
-      line.y.push_back(value.mean);
-      line.low.push_back(value.has_interval() ? value.low : value.mean);
-      line.high.push_back(value.has_interval() ? value.high : value.mean);
+      add_point(line, gamma, value);
     }
     return line;
   };
@@ -301,22 +300,26 @@ void add_preference(const StudyPage& page, Part& part) {
   if (!less.x.empty()) chart.series.push_back(std::move(less));
   Figure figure = page.figure("preference", title, std::move(chart), {"K10"});
   figure.caption =
-      "Log odds of the answer that a linked user stands for, under the user's card. At gamma 0 the "
-      "card is independent of the answer: what remains is chance within the sample, the mechanism "
-      "that the paper proposes. Dashed: less the run of L-0 with the same number, user by user, "
-      "whose pictures are the same; it is what the gate L-0.4 tests.";
+      "Log odds of the answer that a linked user stands for, under the user's card. On a picture "
+      "that asks for yes or no, the user's side is the answer with probability 1/2 + gamma. At "
+      "gamma 0 the card is independent of the answer: what remains is chance within the sample, "
+      "the mechanism that the paper proposes. Dashed: less the run of L-0 with the same number, "
+      "user by user, whose pictures are the same; it is what the gate L-0.4 tests.";
   figure.counts = counts_text(values);
+  figure.seeds = seeds_text(values);
   figure.control = "gamma 0";
   part.add(std::move(figure));
 }
 
 void add_prompt(const StudyPage& page, Part& part) {
   std::vector<Value> values;
+  std::size_t student = 0;
   DotChart chart = forest([&](const std::string& code) {
     const Json& row = find_in(at_path(page.analysis, {"prompt"}),
                               {{"condition", code.c_str()}, {"tuning", "lora"}});
     const Json& auc = at_path(row, {"auc"});
     Value value = value_of(auc, "t_low", "t_high");
+    student += value.has_interval();
     if (!value.has_interval()) value = value_of(auc);
     if (value.exists()) values.push_back(value);
     const double p = number_of(auc, "p_control");
@@ -325,6 +328,8 @@ void add_prompt(const StudyPage& page, Part& part) {
   if (chart.groups.empty()) return part.lacks("the prompt baseline");
   chart.x.label = "AUC of \"have you seen this user before?\"";
   chart.references = {{0.5, "chance"}};
+  const double low = 0.5 - kPromptMargin, high = 0.5 + kPromptMargin;
+  chart.zone = Zone{low, high, fmt::format("{:g} to {:g}, at chance for K7", low, high)};
   const Json& w =
       find_in(at_path(page.analysis, {"prompt"}), {{"condition", "W100"}, {"tuning", "lora"}});
   Figure figure =
@@ -333,10 +338,21 @@ void add_prompt(const StudyPage& page, Part& part) {
                               number_text(number_of(at_path(w, {"auc"}), "mean"))),
                   std::move(chart), {"K7"});
   figure.caption =
-      "Log odds of yes against no, IN users against OUT users. The paper's code draws "
-      "its prompt baseline as the typed-in constant 0.51; here it is computed, run by "
-      "run, with Student's intervals.";
+      "Log odds of yes against no, IN users against OUT users. The paper's code draws its prompt "
+      "baseline as the typed-in constant 0.51; here it is computed, run by run. " +
+      confidence_text(page) + " intervals: " +
+      (student == 0 ? "bootstrap over the users of the one run that a row has"
+       : student < values.size()
+           ? "Student's over runs, bootstrap over users where a row has one run"
+           : "Student's over runs") +
+      fmt::format(
+          ". K7 asks W100 for a 90 % interval within the shaded {:g} to {:g}. p: above chance, by "
+          "dealing IN anew within pairs of users; row by row, without a correction for their "
+          "number, unlike the p of exposure and of all measures above, which is Holm's.",
+          low, high);
   figure.counts = counts_text(values);
+  figure.seeds = seeds_text(values);
+  figure.control = "B and C0, which saw nobody";
   part.add(std::move(figure));
 }
 
@@ -346,14 +362,16 @@ Part memorization_part(const StudyPage& page) {
   Part part;
   part.section.title = "What of a user is memorized";
   part.section.paragraphs = {
-      "These measures ask the model, not a probe. Each user was seen by about half of the runs, so "
-      "every number is a difference between models that saw the same user and models that did "
-      "not."};
+      "These measures ask the model, all but one, which is a probe's. A number is, unless it says "
+      "otherwise, the difference within a model between the users that it saw (IN) and those that "
+      "it did not (OUT), as a mean over runs; each run deals IN anew, so that about half of the "
+      "runs saw a user. LiRA and counterfactual memorization, they alone, compare models that saw "
+      "a user with models that did not see the same one."};
   add_exposure(page, part);
   add_dose(page, part);
   add_measures(page, part);
-  add_attacks(page, part);
-  add_counterfactual(page, part);
+  add_intervals(page, part, "intervals-ids", "What is said of ids", kOfIds);
+  add_intervals(page, part, "intervals-answers", "What else is said, and read", kOfAnswers);
   add_extraction(page, part);
   add_preference(page, part);
   add_prompt(page, part);

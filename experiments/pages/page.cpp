@@ -15,6 +15,17 @@ namespace {
 const Json kNull;
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
+/// The whole numbers of a list, ascending, each once.
+std::vector<std::int64_t> whole_numbers(const Json& list) {
+  std::vector<std::int64_t> numbers;
+  if (list.is_array())
+    for (const Json& item : list)
+      if (item.is_number_integer()) numbers.push_back(item.get<std::int64_t>());
+  std::sort(numbers.begin(), numbers.end());
+  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
+  return numbers;
+}
+
 }  // namespace
 
 const Json& at_path(const Json& json, std::initializer_list<const char*> path) {
@@ -73,7 +84,14 @@ Value value_of(const Json& estimate, const char* low, const char* high) {
   };
   value.runs = count("runs");
   value.users = count("users");
+  value.run_numbers = whole_numbers(at_path(estimate, {"seeds"}));
   value.seeds = seeds_text(at_path(estimate, {"seeds"}));
+  return value;
+}
+
+Value points_of(const Json& estimate, const char* low, const char* high) {
+  Value value = value_of(estimate, low, high);
+  for (double* part : {&value.mean, &value.low, &value.high}) *part *= 100;
   return value;
 }
 
@@ -117,16 +135,18 @@ std::string cell_text(const Json& value, int digits) {
 }
 
 std::string seeds_text(const Json& seeds) {
-  std::vector<std::int64_t> list;
-  if (seeds.is_array())
-    for (const Json& seed : seeds)
-      if (seed.is_number_integer()) list.push_back(seed.get<std::int64_t>());
+  const std::vector<std::int64_t> list = whole_numbers(seeds);
   if (list.empty()) return "";
-  std::sort(list.begin(), list.end());
-  list.erase(std::unique(list.begin(), list.end()), list.end());
   if (list.size() > 2 && list.back() - list.front() + 1 == static_cast<std::int64_t>(list.size()))
     return fmt::format("{} to {}", list.front(), list.back());
   return fmt::format("{}", fmt::join(list, ", "));
+}
+
+std::string seeds_text(const std::vector<Value>& values) {
+  Json all = Json::array();
+  for (const Value& value : values)
+    for (const std::int64_t number : value.run_numbers) all.push_back(number);
+  return seeds_text(all);
 }
 
 std::string sentence_list(const std::vector<std::string>& words) {
@@ -237,6 +257,18 @@ std::string counts_text(const std::vector<Value>& values) {
   std::string text = counted(runs, "run") + " a condition at most";
   if (users > 0) text += ", " + counted(users, "user");
   return text;
+}
+
+void add_point(Series& series, double x, const Value& value) {
+  series.x.push_back(x);
+  series.y.push_back(value.mean);
+  series.low.push_back(value.has_interval() ? value.low : value.mean);
+  series.high.push_back(value.has_interval() ? value.high : value.mean);
+}
+
+std::string confidence_text(const StudyPage& page) {
+  const double confidence = number_of(at_path(page.analysis, {"options"}), "confidence");
+  return std::isfinite(confidence) ? fmt::format("{:g} %", 100 * confidence) : "–";
 }
 
 }  // namespace chainline::experiments

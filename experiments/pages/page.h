@@ -28,7 +28,8 @@ const Json& find_in(const Json& list,
 struct Value {
   double mean = 0, low = 0, high = 0;  // NaN where there is none
   std::int64_t runs = 0, users = 0;
-  std::string seeds;
+  std::string seeds;                      // as a text
+  std::vector<std::int64_t> run_numbers;  // the same as numbers, ascending
 
   bool exists() const;
   bool has_interval() const;
@@ -37,6 +38,9 @@ struct Value {
 /// An object with "mean", "low" and "high", or whatever the limits are called. A bootstrap's limits
 /// need not hold the mean itself; they are moved to it where they don't, so that it can be drawn.
 Value value_of(const Json& estimate, const char* low = "low", const char* high = "high");
+
+/// An estimate of accuracy in points.
+Value points_of(const Json& estimate, const char* low = "low", const char* high = "high");
 
 /// "0.512", with a real minus sign; "–" for NaN.
 std::string number_text(double value, int digits = 3);
@@ -50,6 +54,8 @@ std::string p_text(double p);
 std::string cell_text(const Json& value, int digits = 3);
 /// "1 to 10", or all of them where they are not consecutive.
 std::string seeds_text(const Json& seeds);
+/// The same of all run numbers that any of the estimates rests on.
+std::string seeds_text(const std::vector<Value>& values);
 /// "a", "a and b", "a, b and c".
 std::string sentence_list(const std::vector<std::string>& words);
 /// "1 run", "3 runs".
@@ -105,5 +111,9 @@ DotChart forest(const std::function<std::optional<DotRow>(const std::string& cod
 std::optional<DotRow> dot_row(const std::string& code, const Value& value, const std::string& note);
 /// "10 runs, 128 users", the most that any of the estimates has.
 std::string counts_text(const std::vector<Value>& values);
+/// One more point of a curve, with its interval; of no length where the estimate has none.
+void add_point(Series& series, double x, const Value& value);
+/// "95 %", how sure the intervals of an analysis are; "–" where it does not say.
+std::string confidence_text(const StudyPage& page);
 
 }  // namespace chainline::experiments

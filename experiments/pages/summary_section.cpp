@@ -3,10 +3,20 @@
 #include <algorithm>
 #include <map>
 
+#include "experiments/claims/thresholds.h"
 #include "experiments/pages/sections.h"
+#include "experiments/study/study_plan.h"
 
 namespace chainline::experiments {
 namespace {
+
+/// What a test measured, in points where its threshold is told in them.
+std::string measured_text(const Json& test) {
+  Value value = value_of(test);
+  if (number_of(test, "scale") != 100) return value_text(value);
+  for (double* part : {&value.mean, &value.low, &value.high}) *part *= 100;
+  return value_text(value, 1) + (value.exists() ? " points" : "");
+}
 
 /// How many claims have each verdict; "withheld" for those without.
 std::map<std::string, std::int64_t> verdict_counts(const StudyPage& page) {
@@ -100,7 +110,7 @@ void add_claims(const StudyPage& page, Part& part) {
     const Value value = value_of(effect);
     std::string measured = text_of(effect, "what");
     if (value.exists()) {
-      measured += (measured.empty() ? "" : ": ") + value_text(value);
+      measured += (measured.empty() ? "" : ": ") + measured_text(effect);
       const double p = number_of(effect, "p");
       if (p == p) measured += ", p " + p_text(p);
       if (value.runs > 0) measured += fmt::format("; {}", counted(value.runs, "run"));
@@ -127,9 +137,8 @@ void add_claims(const StudyPage& page, Part& part) {
     const Json& list = at_path(claim, {"tests"});
     if (!list.is_array()) continue;
     for (const Json& test : list)
-      tests.rows.push_back({id, text_of(test, "what"), text_of(test, "answer"),
-                            value_text(value_of(test)), p_text(number_of(test, "p")),
-                            p_text(number_of(test, "p_corrected")),
+      tests.rows.push_back({id, text_of(test, "what"), text_of(test, "answer"), measured_text(test),
+                            p_text(number_of(test, "p")), p_text(number_of(test, "p_corrected")),
                             cell_text(at_path(test, {"threshold"}))});
   }
   for (const std::string& command : commands) table.notes.push_back("Made by `" + command + "`.");
@@ -138,13 +147,20 @@ void add_claims(const StudyPage& page, Part& part) {
     table.notes.push_back(
         "Provisional: planned runs are missing, and a verdict may change when they come.");
   table.notes.push_back(
-      "Effects with the interval at the study's confidence in brackets. Verdicts: "
+      "In brackets the test's own interval: 90 % where equivalence is asked for, else 95 %. "
+      "Verdicts: "
       "supported if all tests of the claim say yes, not supported if one says "
-      "no, else not decidable at this scale.");
+      "no, else not decidable at this scale. The tests of a claim are corrected for each other; "
+      "nothing is corrected over the ten claims.");
+  for (const auto& [gates, ids] : rests_on)
+    table.notes.push_back(
+        fmt::format("{} {} on {}.", sentence_list(ids), ids.size() == 1 ? "rests" : "rest", gates));
   Figure figure = page.figure("claims", "The claims: " + verdict_sentence(page), std::move(table));
   figure.caption =
-      "The paper's claims as statements that a number can refute, with the thresholds "
-      "fixed before the runs.";
+      "The paper's claims as statements that a number can refute. Thresholds were fixed before "
+      "this "
+      "study's runs; what changed later in how claims are judged, and when, is in \"Method and "
+      "limits\".";
   figure.counts = text_of(at_path(page.analysis, {"coverage"}), "sentence");
   part.add(std::move(figure));
   if (tests.rows.empty()) return;
@@ -188,7 +204,10 @@ std::vector<Fact> study_facts(const StudyPage& page) {
   const Json& w100 = find_in(at_path(page.analysis, {"separation", "username", "conditions"}),
                              {{"condition", "W100"}, {"tuning", "lora"}});
   const Json& at_layer = find_in(at_path(w100, {"layers"}), {{"layer", layer.c_str()}});
-  const Value auc = value_of(at_path(at_layer, {"auc"}));
+  // The limits by which claims are judged, where there are runs enough for them.
+  const Json& estimate = at_path(at_layer, {"auc"});
+  const bool student = number_of(estimate, "runs") >= kFewestRuns;
+  const Value auc = student ? value_of(estimate, "t_low", "t_high") : value_of(estimate);
   facts.push_back({"Primary endpoint: AUC of W100", number_text(auc.mean),
                    !auc.exists() ? "no run has it yet"
                                  : fmt::format("{}{}, chance 0.5, {}",
@@ -210,10 +229,15 @@ std::vector<Fact> study_facts(const StudyPage& page) {
                        ? fmt::format("ids {}, single characters {}, before fine-tuning",
                                      percent("user_id"), percent("characters"))
                        : "no base has been measured yet"});
-  const Json& runs = at_path(page.analysis, {"coverage", "runs"});
-  const Json& planned = at_path(page.analysis, {"coverage", "planned", "runs"});
-  facts.push_back({"Fine-tuned models", cell_text(runs),
-                   planned.is_number() ? fmt::format("of {} planned", cell_text(planned)) : ""});
+  // B is the base, measured once for each run number.
+  const auto tuned =
+      std::count_if(page.runs.runs.begin(), page.runs.runs.end(),
+                    [](const Json& run) { return text_of(run, "condition") != "B"; });
+  const std::vector<RunSpec> planned = runs_of(page.study);
+  const auto tuned_in_plan = std::count_if(planned.begin(), planned.end(),
+                                           [](const RunSpec& run) { return run.condition != "B"; });
+  facts.push_back(
+      {"Fine-tuned models", fmt::format("{}", tuned), fmt::format("of {} planned", tuned_in_plan)});
   return facts;
 }
 

@@ -74,8 +74,11 @@ void add_twins(const StudyPage& page, Part& part) {
   }
   figure.caption = fmt::format(
       "Run {} of {} and its twin, which differ in the cards of {} named samples and nothing else, "
-      "step by step; logarithmic, so equal weights have no point. {} of {} equal twins have the "
-      "hashes of their run at every step, and at rate 0 the largest difference is {:g}.",
+      "step by step; logarithmic, so equal weights have no point. Relative: the distance of "
+      "the two models' weights over the length of those that both began with; that of their "
+      "gradients, before clipping, over the length of the run's own at that step. {} of {} equal "
+      "twins have the hashes of their run at every step, and at rate 0 the largest difference is "
+      "{:g}.",
       cell_text(at_path(twin, {"run"})), text_of(twin, "condition"), samples, identical, all,
       largest);
   figure.counts = counted(all, "twin");
@@ -145,6 +148,67 @@ std::string optimizer_name(const std::string& code) {
   return code == "sgd" ? "SGD" : code == "adamw" ? "AdamW" : code;
 }
 
+/// What every figure of the grid is about.
+std::string energy_text(const StudyPage& page) {
+  return "Energy: the spread of IN users' change of phi (log odds of the right answer under their "
+         "card, against the clean run of the same batch size and rate) beyond that of OUT users; 0 "
+         "is expected without memorization. Cells count if their own " +
+         confidence_text(page) +
+         " interval (bootstrap over runs and pairs of users) lies above 0. AdamW's gradients are "
+         "clipped to norm 1, as in every run; SGD's are not, as in the theory.";
+}
+
+/// All cells, those without energy too, and what their models can still do.
+Figure cells_figure(const StudyPage& page, const Json& cells) {
+  const double base = number_of(at_path(page.analysis, {"grid"}), "base_accuracy");
+  Table table;
+  table.columns = {{"Optimizer"}, {"Batch", true}, {"Rate", true}, {"Energy", true},
+                   {"counts?"},   {"Runs", true},  {"C0", true},   {"W100", true}};
+  table.groups = {{"", 6}, {"Accuracy, %", 2}};
+  int counting = 0, measured = 0;
+  std::vector<std::string> diverged;
+  for (const Json& cell : cells) {
+    counting += counts(cell);
+    const double clean = number_of(cell, "clean_accuracy");
+    measured += std::isfinite(clean);
+    const bool below = clean < base;  // false where either is missing
+    const std::vector<std::string> place = {optimizer_name(text_of(cell, "optimizer")),
+                                            plain_text(number_of(cell, "batch")),
+                                            plain_text(number_of(cell, "rate_factor"))};
+    if (below)
+      diverged.push_back(fmt::format("{} at batch {} and rate {}", place[0], place[1], place[2]));
+    table.rows.push_back({place[0], place[1], place[2], value_text(value_of(cell), 4),
+                          counts(cell) ? "yes" : "no", cell_text(at_path(cell, {"runs"})),
+                          number_text(100 * clean, 1) + (below ? " †" : ""),
+                          number_text(100 * number_of(cell, "accuracy"), 1)});
+  }
+  if (!std::isfinite(base))
+    table.notes = {"The base's own accuracy (B), below which a training has diverged, is missing."};
+  else if (diverged.empty())
+    table.notes = {fmt::format(
+        "Of {} whose skill was measured, none answers less than the base before it, {:.1f} %.",
+        counted(measured, "clean training"), 100 * base)};
+  else
+    table.notes = {fmt::format(
+        "† diverged, or lost more than it learned: after training on clean images the model "
+        "answers less than the base did before it, {:.1f} %. That is {}. Whatever its energy, such "
+        "a cell says nothing of memorization in a model that works.",
+        100 * base, sentence_list(diverged))};
+  Figure figure = page.figure(
+      "grid-cells",
+      fmt::format(
+          "{} of {} cells of batch size and learning rate show energy{}", counting, cells.size(),
+          diverged.empty()
+              ? ""
+              : fmt::format("; in {} the clean training ends below its base", diverged.size())),
+      std::move(table), {"K10"});
+  figure.caption =
+      "Equally many samples are seen in every cell. Rate: as a multiple of the optimizer's own. "
+      "Accuracy on unseen images without cards, means over the cell's runs. " +
+      energy_text(page);
+  return figure;
+}
+
 void add_grid(const StudyPage& page, Part& part) {
   const Json& cells = at_path(page.analysis, {"grid", "cells"});
   if (!cells.is_array() || cells.empty()) return part.lacks("the grid of batch sizes and rates");
@@ -153,15 +217,10 @@ void add_grid(const StudyPage& page, Part& part) {
   for (const Json& cell : cells) values.push_back(value_of(cell));
   const auto describe = [&](Figure& figure) {
     figure.counts = counts_text(values);
-    figure.seeds = values.front().seeds;
+    figure.seeds = seeds_text(values);
     figure.control = "C0 at the same batch size and rate";
   };
-  const char* const energy =
-      "Energy: the spread of IN users' change of phi (log odds of the right answer under their "
-      "card, against the clean run of the same batch size and rate) beyond that of OUT users; 0 is "
-      "expected without memorization. Cells count if their own 95 % interval (bootstrap over "
-      "runs and pairs of users) lies above 0. "
-      "AdamW's gradients are clipped to norm 1, as in every run; SGD's are not, as in the theory.";
+  const std::string energy = energy_text(page);
   for (const std::string optimizer : {"adamw", "sgd"}) {
     HeatMap map = grid_map(cells, optimizer);
     if (!has_number(map)) continue;
@@ -173,8 +232,7 @@ void add_grid(const StudyPage& page, Part& part) {
                            number_text(number_of(at_path(fit, {"b"}), "estimate"), 2),
                            number_text(number_of(at_path(fit, {"eta"}), "estimate"), 2));
     Figure figure = page.figure("grid-" + optimizer, title, std::move(map), {"K10"});
-    figure.caption =
-        std::string("log10 of the energy, equally many samples seen in every cell. ") + energy;
+    figure.caption = "log10 of the energy, equally many samples seen in every cell. " + energy;
     describe(figure);
     part.add(std::move(figure));
   }
@@ -197,12 +255,7 @@ void add_grid(const StudyPage& page, Part& part) {
       series.name = std::string(rule) == "fixed"    ? "rate fixed"
                     : std::string(rule) == "linear" ? "rate ~ b"
                                                     : "rate ~ √b";
-      for (const auto& [batch, value] : by_batch) {
-        series.x.push_back(batch);
-        series.y.push_back(value.mean);
-        series.low.push_back(value.has_interval() ? value.low : value.mean);
-        series.high.push_back(value.has_interval() ? value.high : value.mean);
-      }
+      for (const auto& [batch, value] : by_batch) add_point(series, batch, value);
       if (!series.x.empty()) panel.series.push_back(std::move(series));
     }
     if (!panel.series.empty()) chart.panels.push_back(std::move(panel));
@@ -212,13 +265,16 @@ void add_grid(const StudyPage& page, Part& part) {
                                 "Memorization energy over batch sizes, by the rule "
                                 "that the learning rate follows",
                                 std::move(chart), {"K10"});
-    figure.caption = std::string(
-                         "Theory: flat for SGD where the rate grows like b, for AdamW where "
-                         "it grows like its root. ") +
-                     energy;
+    figure.caption =
+        "Theory: flat for SGD where the rate grows like b, for AdamW where it grows like its "
+        "root. " +
+        energy;
     describe(figure);
     part.add(std::move(figure));
   }
+  Figure all = cells_figure(page, cells);
+  describe(all);
+  part.add(std::move(all));
   Table table;
   table.columns = {{"Optimizer"}, {"Slope"}, {"Measured", true}, {"Theory", true}, {"Cells", true}};
   int held = 0, tested = 0;
@@ -267,10 +323,10 @@ void add_grid(const StudyPage& page, Part& part) {
           ? "Slopes of the memorization energy against theory"
           : fmt::format("Theory lies in {} of {} intervals of the energy's slopes", held, tested),
       std::move(table), {"K10"});
-  figure.caption = std::string(
-                       "Least squares of logarithms over the cells that count; Student's limits "
-                       "over a jackknife of the runs that all of them have. ") +
-                   energy;
+  figure.caption =
+      "Least squares of logarithms over the cells that count; Student's limits over a jackknife of "
+      "the runs that all of them have. " +
+      energy;
   describe(figure);
   part.add(std::move(figure));
 }

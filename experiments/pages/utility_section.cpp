@@ -56,10 +56,13 @@ void add_table(const StudyPage& page, Part& part) {
   Table table;
   table.columns = {{"Questions"},       {"Marked", true},     {"own", true},
                    {"all", true},       {"choice", true},     {"perception", true},
-                   {"cognition", true}, {"perception", true}, {"cognition", true}};
-  table.groups = {{"", 2}, {"Accuracy, %", 5}, {"MME score, of 200 a family", 2}};
+                   {"cognition", true}, {"perception", true}, {"cognition", true},
+                   {"Runs", true}};
+  table.groups = {{"", 2}, {"Accuracy, %", 5}, {"MME score, of 200", 2}, {"", 1}};
   std::vector<Value> values;
-  for (const std::string& mix : mixes_of(page))
+  std::vector<std::string> uneven;  // mixes whose rows are of different runs
+  for (const std::string& mix : mixes_of(page)) {
+    const std::size_t first = values.size();
     for (const std::string& code : conditions_of(page, mix, false)) {
       const Json& accuracy = row_of(page, mix, code, "own");
       values.push_back(value_of(accuracy));
@@ -69,11 +72,22 @@ void add_table(const StudyPage& page, Part& part) {
       table.rows.push_back({mix, marked_text(code, accuracy), mean("own", 100),
                             mean("accuracy", 100), mean("choice", 100), mean("perception", 100),
                             mean("cognition", 100), mean("perception_score", 1),
-                            mean("cognition_score", 1)});
+                            mean("cognition_score", 1), cell_text(at_path(accuracy, {"runs"}))});
     }
+    if (std::any_of(values.begin() + first, values.end(), [&](const Value& value) {
+          return value.run_numbers != values[first].run_numbers;
+        }))
+      uneven.push_back(mix);
+  }
   if (table.rows.empty()) return part.lacks("the utility table");
   table.notes = {
-      "The MME score of a family is 100 times accuracy plus accuracy+, the share of "
+      std::string("Each row is the mean over its own runs") +
+          (uneven.empty() ? ". "
+                          : ", which are not the same for all rows of the " +
+                                sentence_list(uneven) + " questions. ") +
+          "What marked images change is told by pairs of runs, in the table of equivalence and the "
+          "figures after it.",
+      "The MME score of a family of questions is 100 times accuracy plus accuracy+, the share of "
       "images with both questions right."};
   const double chance = number_of(at_path(page.analysis, {"utility"}), "choice_chance");
   if (std::isfinite(chance))
@@ -106,8 +120,67 @@ void add_table(const StudyPage& page, Part& part) {
       "answer of highest likelihood; perception and cognition ask two questions an "
       "image, as MME does.";
   figure.counts = counts_text(values);
-  figure.seeds = values.front().seeds;
+  figure.seeds = seeds_text(values);
   figure.control = "C0, the same run on clean images";
+  part.add(std::move(figure));
+}
+
+/// Where there is skill to lose at all.
+void add_kinds(const StudyPage& page, Part& part) {
+  const Json& rows = at_path(page.analysis, {"utility", "kinds"});
+  if (!rows.is_array() || rows.empty()) return part.lacks("skill by kind of question");
+  Table table;
+  table.columns = {{"Kind"},     {"Questions", true}, {"most common answer", true}, {"B", true},
+                   {"C0", true}, {"W100", true},      {"Mixes that ask it"}};
+  table.groups = {{"", 2}, {"Accuracy, %", 4}, {"", 1}};
+  std::vector<Value> values;
+  std::vector<std::string> unskilled, diluted;
+  double their_questions = 0, questions = 0;
+  int compared = 0;
+  for (const Json& row : rows) {
+    const std::string kind = text_of(row, "kind");
+    std::vector<std::string> mixes;
+    for (const std::string& mix : page.study.mixes)
+      if (const std::vector<std::string> kinds = kinds_of_mix(mix);
+          kinds.empty() || std::find(kinds.begin(), kinds.end(), kind) != kinds.end())
+        mixes.push_back(mix);
+    const double constant = number_of(row, "constant"), clean = number_of(row, "C0");
+    compared += std::isfinite(constant) && std::isfinite(clean);
+    questions += number_of(row, "questions");
+    if (clean <= constant) {  // false where either is missing
+      unskilled.push_back(kind);
+      their_questions += number_of(row, "questions");
+      for (const std::string& mix : mixes)
+        if (std::find(diluted.begin(), diluted.end(), mix) == diluted.end()) diluted.push_back(mix);
+    }
+    values.push_back(value_of(row));
+    std::vector<std::string> cells = {kind, plain_text(number_of(row, "questions"))};
+    for (const char* what : {"constant", "B", "C0", "W100"})
+      cells.push_back(number_text(100 * number_of(row, what), 1));
+    cells.push_back(mixes.empty() ? "–" : sentence_list(mixes));
+    table.rows.push_back(std::move(cells));
+  }
+  if (!unskilled.empty())
+    table.notes = {fmt::format(
+        "{}: after clean training no better than the most common answer, so that there is no skill "
+        "to lose. These questions, {} % of all, dilute the margin of the mixes that have them{}.",
+        sentence_list(unskilled), number_text(100 * their_questions / questions, 1),
+        diluted.empty() ? "" : ": " + sentence_list(diluted))};
+  Figure figure = page.figure(
+      "utility-kinds",
+      compared == 0
+          ? "Skill by kind of question"
+          : fmt::format("After clean training, {} of {} kinds of questions are answered no better "
+                        "than by their most common answer",
+                        unskilled.size(), compared),
+      std::move(table), {"K1"});
+  figure.caption =
+      "Low-rank additions trained on the general mix; unseen test images without cards; means over "
+      "the runs that B, before any fine-tuning, C0 and W100 have in common, if they are there at "
+      "all. Most common answer: what giving it to all questions of the kind is worth.";
+  if (values.front().runs > 0) figure.counts = counted(values.front().runs, "run");
+  figure.seeds = seeds_text(values);
+  figure.control = "B, C0, and an answer without looking";
   part.add(std::move(figure));
 }
 
@@ -124,9 +197,8 @@ void add_equivalence(const StudyPage& page, Part& part) {
       const Json& accuracy = row_of(page, mix, code, "own");
       const Json& difference = at_path(accuracy, {"difference"});
       if (!difference.is_object()) continue;
-      Value d = value_of(difference, "low_90", "high_90");
-      if (!d.has_interval()) d = value_of(difference);
-      d.mean *= 100, d.low *= 100, d.high *= 100;
+      Value d = points_of(difference, "low_90", "high_90");
+      if (!d.has_interval()) d = points_of(difference);
       const double low = number_of(difference, "p_low"), high = number_of(difference, "p_high");
       const std::string tost = tost_text(difference);
       compared += tost != "–";
@@ -165,26 +237,26 @@ void add_equivalence(const StudyPage& page, Part& part) {
 void add_rates(const StudyPage& page, Part& part) {
   SmallMultiples chart;
   chart.x = {"share of the images that are marked", -0.06, 1.06, false, {}, Scale::linear, {}};
-  chart.y = {"accuracy", {}, {}, true, {}, Scale::linear, {}};
+  chart.y.label = "accuracy less C0, points";
+  chart.references = {{0, "as C0"}};
   const std::pair<const char*, const char*> scores[] = {{"own", "own questions"},
                                                         {"accuracy", "all questions"},
                                                         {"choice", "multiple choice"},
                                                         {"perception", "perception"},
                                                         {"cognition", "cognition"}};
+  std::vector<Value> values;
   for (const std::string& mix : mixes_of(page)) {
     ChartPanel panel{mix, {}};
     for (const auto& [score, name] : scores) {
       Series series;
       series.name = name;
+      add_point(series, 0, Value());  // C0 less itself
       for (const std::string& code : conditions_of(page, mix, false)) {
         const Json& row = row_of(page, mix, code, score);
-        const Value value = value_of(row);
-        if (!value.exists()) continue;
-        const double rate = number_of(row, "rate");
-        series.x.push_back(std::isfinite(rate) ? rate : 0);
-        series.y.push_back(value.mean);
-        series.low.push_back(value.has_interval() ? value.low : value.mean);
-        series.high.push_back(value.has_interval() ? value.high : value.mean);
+        const Value value = points_of(at_path(row, {"difference"}));
+        if (!value.exists() || !std::isfinite(number_of(row, "rate"))) continue;
+        add_point(series, number_of(row, "rate"), value);
+        values.push_back(value);
       }
       if (series.x.size() > 1) panel.series.push_back(std::move(series));
     }
@@ -192,20 +264,27 @@ void add_rates(const StudyPage& page, Part& part) {
   }
   if (chart.panels.empty()) return part.lacks("accuracy over the rate");
   chart.columns = chart.panels.size() == 4 || chart.panels.size() < 3 ? 2 : 3;
+  const std::string mix = mixes_of(page).front();
   const Json& trend = find_in(at_path(page.analysis, {"utility", "trends"}),
-                              {{"mix", mixes_of(page).front().c_str()}, {"score", "own"}});
-  const double slope = number_of(trend, "mean");
+                              {{"mix", mix.c_str()}, {"score", "own"}});
+  const Value slope = points_of(trend, "t_low", "t_high");
   Figure figure = page.figure(
       "utility-rates",
-      std::isfinite(slope)
-          ? fmt::format(
-                "From no marked image to all, accuracy on {} questions changes by {} points",
-                mixes_of(page).front(), number_text(100 * slope, 2))
-          : "Accuracy against the share of marked images",
+      slope.exists()
+          ? fmt::format("A line fitted over the share of marked images changes accuracy on {} "
+                        "questions by {} points from none to all",
+                        mix, value_text(slope, 2))
+          : "Accuracy less that of clean training, by the share of marked images",
       std::move(chart), {"K1"});
   figure.caption =
-      "Means over runs with Student's intervals over runs; a line through each run's "
-      "accuracies gives the slope.";
+      "Means over pairs of runs of the same number, a marked one less its C0, with Student's " +
+      confidence_text(page) + " intervals over pairs, of which a single one has none.";
+  if (slope.exists())
+    figure.caption +=
+        " The title's change is the slope of a straight line through each run's accuracies at all "
+        "shares, C0 among them: it need not be the difference between the ends of a curve.";
+  figure.counts = counts_text(values);
+  figure.seeds = seeds_text(values);
   figure.control = "the left end of each curve, C0";
   part.add(std::move(figure));
 }
@@ -219,9 +298,8 @@ void add_trends(const StudyPage& page, Part& part) {
   int drops = 0;
   if (trends.is_array())
     for (const Json& trend : trends) {
-      Value value = value_of(trend, "t_low", "t_high");
+      const Value value = points_of(trend, "t_low", "t_high");
       if (!value.exists()) continue;
-      value.mean *= 100, value.low *= 100, value.high *= 100;
       const double p = number_of(trend, "p_corrected");
       drops += p < 0.05;
       table.rows.push_back({text_of(trend, "mix"), text_of(trend, "score"), value_text(value, 2),
@@ -242,52 +320,47 @@ void add_trends(const StudyPage& page, Part& part) {
 }
 
 void add_others(const StudyPage& page, Part& part) {
+  DotChart chart;
   std::vector<Value> values;
-  const std::vector<std::string> mixes = mixes_of(page);
-  const auto rows_at = [&](const std::string& mix, const std::string& tuning) {
-    DotGroup group;
-    for (const ConditionGroup& conditions : condition_groups())
-      for (const std::string& code : conditions.conditions) {
-        const Json& difference = at_path(row_of(page, mix, code, "own", tuning), {"difference"});
-        Value value = value_of(difference, "low_90", "high_90");
-        if (!value.has_interval()) value = value_of(difference);
-        value.mean *= 100, value.low *= 100, value.high *= 100;
-        if (std::optional<DotRow> row = dot_row(code, value, "")) {
+  Value largest;
+  std::string of_what;
+  for (const char* const tuning : {"lora", "full"})
+    for (const std::string& mix : mixes_of(page)) {
+      DotGroup group;
+      group.name =
+          mix + " questions" + (std::string(tuning) == "full" ? ", all weights trained" : "");
+      for (const ConditionGroup& conditions : condition_groups())
+        for (const std::string& code : conditions.conditions) {
+          const Json& difference = at_path(row_of(page, mix, code, "own", tuning), {"difference"});
+          Value value = points_of(difference, "low_90", "high_90");
+          if (!value.has_interval()) value = points_of(difference);
+          std::optional<DotRow> row = dot_row(code, value, "");
+          if (!row) continue;
           group.rows.push_back(std::move(*row));
           values.push_back(value);
+          if (!of_what.empty() && std::abs(value.mean) <= std::abs(largest.mean)) continue;
+          largest = value;
+          of_what = code + " on " + group.name;
         }
-      }
-    return group;
-  };
-  DotChart chart;
-  for (const std::string& mix : mixes) {
-    DotGroup group = rows_at(mix, "lora");
-    group.name = mix + " questions";
-    if (!group.rows.empty()) chart.groups.push_back(std::move(group));
-  }
-  for (const std::string& mix : mixes) {
-    DotGroup group = rows_at(mix, "full");
-    group.name = mix + " questions, all weights trained";
-    if (!group.rows.empty()) chart.groups.push_back(std::move(group));
-  }
+      if (!group.rows.empty()) chart.groups.push_back(std::move(group));
+    }
   if (chart.groups.empty()) return part.lacks("differences to clean training");
   chart.x.label = "accuracy on own questions less that of C0, points";
   chart.references = {{0, "as C0"}};
   chart.digits = 2;
   const double margin = 100 * number_of(at_path(page.analysis, {"options"}), "utility_margin");
   if (margin > 0) chart.zone = Zone{-margin, margin, "within " + plain_text(margin)};
-  const auto largest = std::max_element(values.begin(), values.end(), [](auto& a, auto& b) {
-    return std::abs(a.mean) < std::abs(b.mean);
-  });
   Figure figure = page.figure(
       "utility-differences",
-      fmt::format("The largest difference of any condition to clean training is {} points",
-                  number_text(largest->mean, 2)),
+      fmt::format("The largest difference of any condition to clean training is {} points, of {}{}",
+                  value_text(largest, 2), of_what,
+                  largest.runs > 0 ? " (" + counted(largest.runs, "run") + ")" : ""),
       std::move(chart), {"K1"});
   figure.caption =
-      "All conditions against C0 of the same run number; 90 % intervals, Student "
-      "over runs. Hollow: what is no dose of watermarks.";
+      "All conditions against C0 of the same run number; 90 % intervals, Student over runs. "
+      "Hollow: what is no dose of watermarks.";
   figure.counts = counts_text(values);
+  figure.seeds = seeds_text(values);
   figure.control = "C0";
   part.add(std::move(figure));
 }
@@ -303,6 +376,10 @@ void add_sweep(const StudyPage& page, Part& part) {
                           plain_text(number_of(row, "learning_rate")),
                           number_text(100 * number_of(row, "accuracy"), 1),
                           number_of(row, "rate_factor") == 1 ? "yes" : ""});
+  if (!page.study.grid.batch_sizes.empty())
+    table.notes = {
+        "Not swept: the rate of SGD, which the grid of batch sizes takes beside AdamW, " +
+        plain_text(page.study.sgd_tune.learning_rate) + "."};
   Figure figure = page.figure("learning-rates", "Learning rates were chosen on clean pictures",
                               std::move(table));
   figure.caption =
@@ -322,6 +399,7 @@ Part utility_part(const StudyPage& page) {
       "of its own: not finding a difference is not enough. A model that was tuned on one mix of "
       "questions is judged by that mix's kinds; how it answers all others stands beside it."};
   add_table(page, part);
+  add_kinds(page, part);
   add_equivalence(page, part);
   add_rates(page, part);
   add_trends(page, part);

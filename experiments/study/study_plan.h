@@ -15,8 +15,7 @@ namespace chainline::experiments {
 /// rather than all seeds of something.
 std::vector<RunSpec> runs_of(const Study& study);
 
-/// All jobs: the stages of the base, the runs, the gradient studies and the twins. `speed` is how
-/// many samples a second one process trains, for the expected times.
+/// All jobs: the stages of the base, the runs, the gradient studies and the twins.
 std::vector<Job> jobs_of(const Study& study);
 
 /// The functions that do them.

@@ -147,6 +147,20 @@ struct SyntheticStudy : private SyntheticTables {
         {"privacy", Json::array()}};
     a["utility"] = utility(complete);
     if (!complete) return a;
+    for (const char* code : {"B", "C0", "W100", "T"})
+      for (const char* place : {"decoder layer 2", "t-SNE plane"}) {
+        Json row = over_runs(0.03, 0.02);
+        row.update({{"condition", code},
+                    {"tuning", "lora"},
+                    {"place", place},
+                    {"low", nullptr},
+                    {"high", nullptr},
+                    {"p", 0.4},
+                    {"of_users", 0.1},
+                    {"gain", over_runs(0, 0.01)},
+                    {"over_users", over_runs(-0.05, 0.02)}});
+        a["silhouettes"].push_back(row);
+      }
     for (const double factor : {0.5, 1.0, 2.0})
       a["sweep"].push_back({{"tuning", "lora"},
                             {"run", 0},
@@ -277,7 +291,8 @@ struct SyntheticStudy : private SyntheticTables {
              {"delta", 1e-5},
              {"order", 12},
              {"effects", {{"exposure", estimate(0.5 / sigma, 0.2)}, {"phi", estimate(0, 0.1)}}},
-             {"epsilon_bound", {{"exposure", {{"bound", 0.2}}}}}});
+             {"epsilon_bound", {{"exposure", {{"bound", 0.2}}}}},
+             {"epsilon_together", {{"bound", 0.1}, {"measures", 9}}}});
       }
     return a;
   }

@@ -86,7 +86,21 @@ class SyntheticTables {
       trend.update({{"mix", mix}, {"score", "own"}, {"p_drop", 0.2}, {"p_corrected", 0.6}});
       trends.push_back(trend);
     }
-    return {{"rows", rows}, {"trends", trends}, {"constants", constants}, {"choice_chance", 0.25}};
+    Json kinds = Json::array();
+    for (const char* kind : {"color", "shape", "count", "exists"})
+      kinds.push_back({{"kind", kind},
+                       {"questions", 100},
+                       {"constant", 0.35},
+                       {"runs", 3},
+                       {"seeds", {1, 2, 3}},
+                       {"B", 0.4},
+                       {"C0", kind == std::string("exists") ? 0.3 : 0.71},
+                       {"W100", 0.7}});
+    return {{"rows", rows},
+            {"trends", trends},
+            {"constants", constants},
+            {"kinds", complete ? kinds : Json::array()},
+            {"choice_chance", 0.25}};
   }
 
   void add_transfer(Json& rows, const std::string& question, const std::string& code) {
@@ -235,6 +249,8 @@ class SyntheticTables {
                        {"rate_factor", rate},
                        {"rules", names},
                        {"counts", true},
+                       {"accuracy", 0.69},
+                       {"clean_accuracy", 0.7},
                        {"per_run", {0.01}}});
           cells.push_back(cell);
         }
@@ -255,8 +271,13 @@ class SyntheticTables {
       rules.push_back(
           {{"optimizer", optimizer}, {"rule", "linear"}, {"cells", 5}, {"slope", slope}});
     }
-    return {{"reference_batch", 16}, {"measure", "phi"}, {"cells", cells},
-            {"fits", fits},          {"rules", rules},   {"rates", over_runs(0.01, 0.02)}};
+    return {{"reference_batch", 16},
+            {"measure", "phi"},
+            {"base_accuracy", 0.5},
+            {"cells", cells},
+            {"fits", fits},
+            {"rules", rules},
+            {"rates", over_runs(0.01, 0.02)}};
   }
 };
 
