@@ -72,10 +72,15 @@ std::string render_table(const Table& table, const Figure& figure) {
   const auto kind = [&](std::size_t column) {
     return table.columns[column].number ? " class=\"number\"" : "";
   };
+  // A table of sentences has no room beside each other on a phone: there each cell stands below the
+  // one before, under its column's name.
+  const bool sentences = std::any_of(table.rows.begin(), table.rows.end(), [](const auto& row) {
+    return std::any_of(row.begin(), row.end(), [](const auto& cell) { return cell.size() > 150; });
+  });
   std::string html = fmt::format(
       "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-labelledby=\"{0}-title\">"
-      "<table aria-labelledby=\"{0}-title\">\n<thead>",
-      figure.id);
+      "<table{1} aria-labelledby=\"{0}-title\">\n<thead>",
+      figure.id, sentences ? " class=\"sentences\"" : "");
   html += group_row(table) + "<tr>";
   for (std::size_t c = 0; c < table.columns.size(); ++c)
     html += fmt::format("<th scope=\"col\"{}>{}</th>", kind(c), inline_html(table.columns[c].name));
@@ -88,7 +93,8 @@ std::string render_table(const Table& table, const Figure& figure) {
     for (std::size_t c = 0; c < row.size(); ++c) {
       const std::string cell = cell_html(table.columns[c], row[c]);
       html += c == 0 ? fmt::format("<th scope=\"row\"{}>{}</th>", kind(c), cell)
-                     : fmt::format("<td{}>{}</td>", kind(c), cell);
+                     : fmt::format("<td{} data-column=\"{}\">{}</td>", kind(c),
+                                   escape_html(table.columns[c].name), cell);
     }
     html += "</tr>\n";
   }

@@ -163,6 +163,12 @@ details tbody th { color: var(--soft); white-space: nowrap; }
   .facts { grid-template-columns: 1fr 1fr; }
   .gallery.pairs .picture { flex-basis: calc(50% - .375rem); }
   table { font-size: .85rem; }
+  .sentences, .sentences tbody, .sentences tr, .sentences th, .sentences td { display: block; }
+  .sentences thead { display: none; }
+  .sentences tr { border-bottom: 1px solid var(--soft); padding: .3rem 0; }
+  .sentences tbody > tr > * { border-bottom: 0; padding: .15rem 0; text-align: left; }
+  .sentences tbody th { font-weight: 600; }
+  .sentences td::before { content: attr(data-column) ": "; color: var(--soft); }
   th, td { padding-right: .4rem; }
   th.number, td.number { padding-left: .5rem; }
   details tbody th, .badge { white-space: normal; }

@@ -242,6 +242,16 @@ TEST(Report, GivesTablesHeadingsNotesAndTheKeyboard) {
   EXPECT_NE(html.find("<tr id=\"k4\">"), html.npos);
 }
 
+TEST(Report, StandsSentencesBelowTheirColumnsNamesOnAPhone) {
+  const auto table = [](std::size_t length) {
+    return render_report(report_of(
+        figure_of("t", "t", Table{{{"id"}, {"why <so>"}}, {{"K1", std::string(length, 'w')}}})));
+  };
+  EXPECT_NE(table(200).find("<table class=\"sentences\""), std::string::npos);
+  EXPECT_NE(table(200).find("data-column=\"why &lt;so&gt;\""), std::string::npos);
+  EXPECT_EQ(table(20).find("<table class=\"sentences\""), std::string::npos);
+}
+
 TEST(Report, RefusesTablesWhosePartsDoNotFit) {
   const auto refusal = [](auto change) {
     Figure figure = sample_claims();
