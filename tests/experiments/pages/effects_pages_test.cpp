@@ -1,40 +1,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <stdexcept>
 
-#include "experiments/pages/sections.h"
-#include "tests/experiments/pages/synthetic_study.h"
+#include "tests/experiments/pages/small_page.h"
 
 // What the sections of utility, training, memorization and defence say of their numbers.
 
 namespace chainline::experiments {
 namespace {
 
-Part part_of(const SyntheticStudy& synthetic, Part (*section)(const StudyPage&)) {
-  static const Study study = [] {
-    Study s = study_at("smoke", "shapes:seed=3,train=24,test=4,questions=4");
-    s.users = 16, s.strangers = 64, s.readers = 32;
-    s.tune_images = 8;
-    return s;
-  }();
-  static const World world(study);
-  static const Json manifest = Json::object();
-  return section(StudyPage(synthetic.results, synthetic.runs, manifest, world, study));
-}
-
-const Figure& figure_of(const Part& part, const std::string& id) {
-  for (const Figure& figure : part.section.figures)
-    if (figure.id == id) return figure;
-  throw std::runtime_error("no figure " + id);
-}
-
 const Table& table_of(const Part& part, const std::string& id) {
   return std::get<Table>(figure_of(part, id).body);
-}
-
-bool says(const std::string& text, const std::string& words) {
-  return text.find(words) != text.npos;
 }
 
 bool any_says(const std::vector<std::string>& texts, const std::string& words) {

@@ -4,29 +4,12 @@
 #include <stdexcept>
 #include <vector>
 
-#include "experiments/pages/sections.h"
-#include "tests/experiments/pages/synthetic_study.h"
+#include "tests/experiments/pages/small_page.h"
 
 namespace chainline::experiments {
 namespace {
 
-Part part_of(const SyntheticStudy& synthetic) {
-  static const Study study = [] {
-    Study s = study_at("smoke", "shapes:seed=3,train=24,test=4,questions=4");
-    s.users = 16, s.strangers = 64, s.readers = 32;
-    s.tune_images = 8;
-    return s;
-  }();
-  static const World world(study);
-  static const Json manifest = Json::object();
-  return gradient_part(StudyPage(synthetic.results, synthetic.runs, manifest, world, study));
-}
-
-const Figure& figure_of(const Part& part, const std::string& id) {
-  for (const Figure& figure : part.section.figures)
-    if (figure.id == id) return figure;
-  throw std::runtime_error("no figure " + id);
-}
+Part part_of(const SyntheticStudy& synthetic) { return part_of(synthetic, gradient_part); }
 
 Json& gradients_of(SyntheticStudy& synthetic) { return synthetic.results["analysis"]["gradients"]; }
 

@@ -193,12 +193,18 @@ TEST_F(Reproduce, AJobOfTheStudyIsReplayedToTheBit) {
     Json result = json_of(copy / job.path().filename() / "result.json");
     result["result"]["train"]["weights_sha256"] = "0";
     std::ofstream(copy / job.path().filename() / "result.json") << result.dump();
+    // And whose trace is that of the clean run, which parts from it at once.
+    for (const fs::directory_entry& clean : fs::directory_iterator(*out_ / "runs"))
+      if (json_of(clean.path() / "job.json")["name"] == "C0/0")
+        fs::copy_file(clean.path() / "trace.jsonl", copy / job.path().filename() / "trace.jsonl",
+                      fs::copy_options::overwrite_existing);
     const Outcome other =
         Process(folder_->path(), {"replay", (copy / job.path().filename()).string(), "--adopt",
                                   (*out_ / "runs").string()})
             .wait();
     EXPECT_EQ(other.code, 1) << other.err;
     EXPECT_NE(other.out.find("/train/weights_sha256"), std::string::npos) << other.out;
+    EXPECT_NE(other.out.find("step 1 is the first that differs"), std::string::npos) << other.out;
     EXPECT_EQ(Process(folder_->path(), {"replay", job.path().string(), "--steps", "2"}).wait().code,
               2);
     return;

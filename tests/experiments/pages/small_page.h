@@ -1,0 +1,34 @@
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+#include "experiments/pages/sections.h"
+#include "tests/experiments/pages/synthetic_study.h"
+
+namespace chainline::experiments {
+
+/// One section about a synthetic study, in a world of a few pictures and people.
+inline Part part_of(const SyntheticStudy& synthetic, Part (*section)(const StudyPage&)) {
+  static const Study study = [] {
+    Study s = study_at("smoke", "shapes:seed=3,train=24,test=4,questions=4");
+    s.users = 16, s.strangers = 64, s.readers = 32;
+    s.tune_images = 8;
+    return s;
+  }();
+  static const World world(study);
+  static const Json manifest = Json::object();
+  return section(StudyPage(synthetic.results, synthetic.runs, manifest, world, study));
+}
+
+inline const Figure& figure_of(const Part& part, const std::string& id) {
+  for (const Figure& figure : part.section.figures)
+    if (figure.id == id) return figure;
+  throw std::runtime_error("no figure " + id);
+}
+
+inline bool says(const std::string& text, const std::string& words) {
+  return text.find(words) != text.npos;
+}
+
+}  // namespace chainline::experiments
