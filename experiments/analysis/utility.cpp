@@ -296,6 +296,19 @@ Json utility(const Runs& runs, const Json& study, const AnalysisOptions& options
           {"kinds", std::move(kinds)},       {"choice_chance", number(chance)}};
 }
 
+bool has_skill(const Json& utility, const std::string& mix) {
+  const double constant = number_at(utility.value("constants", Json::object()), mix);
+  for (const Json& row : utility.at("rows")) {
+    if (row.at("mix") != mix || row.at("condition") != "C0" || row.at("score") != kOwn ||
+        row.at("tuning") != "lora")
+      continue;
+    const double low = number_at(row, "low");  // NaN of one run
+    const double reached = std::isfinite(low) ? low : number_at(row, "mean");
+    return !(reached <= constant);  // true of a NaN
+  }
+  return true;
+}
+
 Json rate_sweep(const Runs& runs) {
   Json rows = Json::array();
   for (const std::string& tuning : runs.tunings()) {

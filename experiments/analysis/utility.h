@@ -19,6 +19,11 @@ Json constant_accuracy(const Split& test);
 /// whose plan says which mixes and rates there should be, and whose "constant_accuracy" what no skill is.
 Json utility(const Runs& runs, const Json& study, const AnalysisOptions& options);
 
+/// Whether training on a mix taught anything that watermarks could cost: the clean model answers the
+/// mix's own kinds better, by the lower limit of its score, than by their most common answers
+/// (`utility` is what utility() returned). True where one of the two numbers is not known.
+bool has_skill(const Json& utility, const std::string& mix);
+
 /// "sweep" of analyse(): clean runs at other learning rates, by which the study's were chosen.
 Json rate_sweep(const Runs& runs);
 

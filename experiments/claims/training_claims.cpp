@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "experiments/analysis/estimate.h"
+#include "experiments/analysis/utility.h"
 #include "experiments/claims/claim.h"
 #include "experiments/claims/few_runs.h"
 #include "experiments/claims/thresholds.h"
@@ -11,22 +12,16 @@
 namespace chainline::experiments {
 namespace {
 
-/// The clean model must answer better than one that gives each kind of question its most common
-/// answer, or a mix has no skill to lose; "" if it does.
+/// Why nothing is judged of a mix without skill; "" of one that has some to lose.
 std::string no_skill(const Json& utility, const std::string& mix) {
-  const Json* constants = find_path(utility, {"constants"});
-  const double constant = constants == nullptr ? Trial::kNone : number_at(*constants, mix);
-  const Json* row =
+  if (has_skill(utility, mix)) return "";
+  const Json* clean =
       find_row(utility.at("rows"),
                {{"mix", mix}, {"condition", "C0"}, {"score", "own"}, {"tuning", "lora"}});
-  if (row == nullptr || !std::isfinite(constant)) return "";
-  const double low = number_at(*row, "low");
-  const double reached = std::isfinite(low) ? low : number_at(*row, "mean");
-  if (reached > constant) return "";
   return fmt::format(
       "the clean model answers no better than by the most common answers ({:.1f} %, they {:.1f} "
       "%): there is no skill to lose",
-      100 * number_at(*row, "mean"), 100 * constant);
+      100 * number_at(*clean, "mean"), 100 * number_at(utility.at("constants"), mix));
 }
 
 /// The mixes and conditions to be judged: those that were planned, and whatever else has a row.

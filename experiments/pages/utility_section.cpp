@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "experiments/analysis/utility.h"
 #include "experiments/pages/sections.h"
 #include "experiments/pages/utility_tables.h"
 
@@ -127,15 +128,6 @@ void add_table(const StudyPage& page, Part& part) {
 }
 
 /// Each rate against clean training, with the tests of equivalence.
-/// Whether the clean model of a mix answers better than the most common answers do, as K1 asks.
-bool has_skill(const StudyPage& page, const std::string& mix) {
-  const Json& clean = row_of(page, mix, "C0", "own");
-  const double constant = number_of(at_path(page.analysis, {"utility", "constants"}), mix.c_str());
-  const double low = number_of(clean, "low");
-  const double reached = std::isfinite(low) ? low : number_of(clean, "mean");
-  return !(reached <= constant);
-}
-
 void add_equivalence(const StudyPage& page, Part& part) {
   Table table;
   table.columns = {{"Questions"},   {"Marked", true},    {"own less C0", true},
@@ -150,7 +142,8 @@ void add_equivalence(const StudyPage& page, Part& part) {
       Value d = points_of(difference, "low_90", "high_90");
       if (!d.has_interval()) d = points_of(difference);
       const double low = number_of(difference, "p_low"), high = number_of(difference, "p_high");
-      const std::string tost = has_skill(page, mix) ? tost_text(difference) : "no skill";
+      const std::string tost =
+          has_skill(at_path(page.analysis, {"utility"}), mix) ? tost_text(difference) : "no skill";
       compared += tost == "shown" || tost == "not shown";
       within += tost == "shown";
       table.rows.push_back(
