@@ -47,11 +47,19 @@ struct DescribedJob {
   std::function<Json(const JobContext&)> function;
 };
 
+/// The config with places for names: strings that are keys of `places` become what these say.
+Json placed(Json config, const Json& places) {
+  if (config.is_string()) return places.value(config.get<std::string>(), config);
+  if (config.is_structured())
+    for (Json& part : config) part = placed(std::move(part), places);
+  return config;
+}
+
 DescribedJob described_job(const std::filesystem::path& folder, const JobKinds& kinds) {
   const std::filesystem::path path = folder / "job.json";
   const std::string where = path.string();
   const Json described = read_json(path);
-  check_keys(described, {"format", "version", "name", "key", "job", "needs"}, where);
+  check_keys(described, {"format", "version", "name", "key", "job", "places", "needs"}, where);
   DescribedJob job;
   job.where = where;
   job.identity = member(described, "job", where);
@@ -66,7 +74,10 @@ DescribedJob described_job(const std::filesystem::path& folder, const JobKinds& 
   check<ValueError>(function != kinds.end(), where,
                     ": kind: expected one that this program knows, got ", excerpt(kind));
   job.function = function->second;
-  context.config = member(job.identity, "config", where);
+  const Json& places = member(described, "places", where);
+  check<FileError>(places.is_object(), where, ": places: expected an object, got ",
+                   places.type_name());
+  context.config = placed(member(job.identity, "config", where), places);
   context.folder = folder;
   return job;
 }

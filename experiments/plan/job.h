@@ -17,9 +17,10 @@ struct NeededResult {
   std::filesystem::path folder;  ///< with its other files; "" for one adopted without them
 };
 
-/// What a job's function is given. Its result may follow from `config`, and from the results and
-/// files of `needs`, which stand in the order of Job::needs, and from nothing else: the names, for
-/// instance, are those of one plan, and the job's key does not know them.
+/// What a job's function is given. Its result may follow from `config` (not from where Job::places
+/// has put what it names), and from the results and files of `needs`, which stand in the order of
+/// Job::needs, and from nothing else: the names, for instance, are those of one plan, and the job's
+/// key does not know them.
 struct JobContext {
   std::string name, key;
   Json config;

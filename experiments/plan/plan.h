@@ -15,7 +15,10 @@ struct Job {
   std::string kind;                ///< which function does it
   Json config = Json::object();    ///< what that function is given
   std::vector<std::string> needs;  ///< names of jobs whose results it is given, in this order
-  double weight = 1;               ///< the seconds that it is expected to take
+  /// Where on this machine is what the config names by its content, {"easy-vqa:sha256=HEX":
+  /// "easy-vqa:FOLDER"}: the function is given the place, and the key knows the content alone.
+  Json places = Json::object();
+  double weight = 1;  ///< the seconds that it is expected to take
   /// Whether those who need it read files of its folder, too: then a result without the folder
   /// (Store) is enough only where none of them is left to do.
   bool files_needed = false;

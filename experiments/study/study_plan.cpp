@@ -179,6 +179,17 @@ std::vector<Job> jobs_of(const Study& study) {
   return jobs;
 }
 
+std::vector<Job> jobs_of(const Study& study, const std::string& data_sha256) {
+  const std::string name = study.data.substr(0, study.data.find(':')) + ":sha256=" + data_sha256;
+  Study named = study;
+  named.data = name;
+  for (BaseStage& stage : named.base)
+    if (stage.data == study.data) stage.data = name;
+  std::vector<Job> jobs = jobs_of(named);
+  for (Job& job : jobs) job.places = {{name, study.data}};
+  return jobs;
+}
+
 JobKinds study_kinds() {
   const auto study_of = [](const JobContext& job) {
     return study_from(member(job.config, "study", job.name), job.name + ": study");

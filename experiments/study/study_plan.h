@@ -18,6 +18,10 @@ std::vector<RunSpec> runs_of(const Study& study);
 /// All jobs: the stages of the base, the runs, the gradient studies and the twins.
 std::vector<Job> jobs_of(const Study& study);
 
+/// The same with study.data, which lies in files, known by its content (Dataset::sha256): the study
+/// goes on where it was when they have moved, and begins anew when they have changed.
+std::vector<Job> jobs_of(const Study& study, const std::string& data_sha256);
+
 /// The functions that do them.
 JobKinds study_kinds();
 

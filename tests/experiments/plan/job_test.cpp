@@ -68,6 +68,25 @@ TEST(Job, DoneAgainGivesWhatItGave) {
   EXPECT_EQ(test::content_of(d.place / "starts.txt"), "started\n") << "it has a folder of its own";
 }
 
+TEST(Job, IsGivenThePlaceOfWhatItsConfigNamesByContent) {
+  const auto said = [](const std::string& place) {
+    const TemporaryFolder folder;
+    const Store store(folder.path());
+    Job says = job("a", "says", {{"data", "files:sha256=12"}, {"in", {"files:sha256=12", "x", 1}}});
+    says.places = {{"files:sha256=12", place}};
+    const Plan plan({says});
+    store.make_folder(plan.key(0));
+    store.describe(plan, 0);
+    answer_call({store.folder_of(plan.key(0)), -1, {}}, toy::kinds());
+    return std::pair{plan.key(0), store.read(plan.key(0)).result};
+  };
+  const auto [key, here] = said("files:here");
+  EXPECT_EQ(here, Json({{"data", "files:here"}, {"in", {"files:here", "x", 1}}, {"of", "a"}}));
+  const auto [same, there] = said("files:there");
+  EXPECT_EQ(there["data"], "files:there");
+  EXPECT_EQ(same, key);
+}
+
 TEST(Job, ShowsHowFarItIs) {
   const Described d("shows");
   JobKinds kinds;

@@ -228,7 +228,8 @@ TEST_F(Reproduce, RefusesWhatItDoesNotKnow) {
   const Outcome data = Process(folder_->path(), {"reproduce", "--scale", "smoke", "--data",
                                                  "easy-vqa:nowhere", "--dry-run", "--out", "x"})
                            .wait();
-  EXPECT_EQ(data.code, 0) << data.err;  // a plan opens no data
+  EXPECT_EQ(data.code, 3);  // jobs are known by what their data hold, so a plan reads them
+  EXPECT_NE(data.err.find("nowhere: expected easy-VQA's folder"), std::string::npos) << data.err;
 }
 
 }  // namespace

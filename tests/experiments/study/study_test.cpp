@@ -80,6 +80,25 @@ TEST(Study, EasyVqasBaseGoesOnFromTheBuiltInOne) {
   EXPECT_EQ(other.job(other.place_of("base/2")).needs, std::vector<std::string>{"base/1"});
 }
 
+// Moved data go on where they were, changed data begin anew, and the built-in base is for all.
+TEST(Study, KnowsDataInFilesByWhatTheyHold) {
+  const auto keys_of = [](const std::string& spec, const std::string& sha256) {
+    const Plan plan(jobs_of(study_at("cpu", spec), sha256));
+    std::vector<std::string> keys;
+    for (std::size_t i = 0; i < plan.size(); ++i) {
+      keys.push_back(plan.key(i));
+      EXPECT_EQ(plan.identity(i).dump().find("where"), std::string::npos) << plan.job(i).name;
+      EXPECT_EQ(plan.job(i).places, Json({{"easy-vqa:sha256=" + sha256, spec}}));
+    }
+    return keys;
+  };
+  const std::vector<std::string> keys = keys_of("easy-vqa:somewhere", "12");
+  EXPECT_EQ(keys_of("easy-vqa:elsewhere", "12"), keys);
+  const std::vector<std::string> changed = keys_of("easy-vqa:somewhere", "13");
+  EXPECT_EQ(changed[0], keys[0]);  // the first stage, on built-in pictures
+  for (std::size_t i = 1; i < keys.size(); ++i) EXPECT_NE(changed[i], keys[i]);
+}
+
 TEST(Study, AsksEasyVqaForNoMixThatItLacks) {
   for (const RunSpec& spec : runs_of(study_at("cpu", "easy-vqa:somewhere")))
     EXPECT_NE(spec.mix, "counting");
