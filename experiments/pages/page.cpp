@@ -118,6 +118,25 @@ std::string value_text(const Value& value, int digits) {
   return text;
 }
 
+std::string printed(const std::string& plain) {
+  const auto at = [&](std::size_t i) { return i < plain.size() ? plain[i] : ' '; };
+  std::string text;
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    const char before = i == 0 ? ' ' : plain[i - 1], after = at(i + 1);
+    const bool sign = (before == ' ' || before == '(') &&
+                      (after == ' ' || after == '.' || (after >= '0' && after <= '9'));
+    if (plain[i] == '-' && sign) {
+      text += "−";
+    } else if (plain[i] == '^' && after == '2') {
+      text += "²";
+      ++i;
+    } else {
+      text += plain[i];
+    }
+  }
+  return text;
+}
+
 std::string p_text(double p) {
   if (!std::isfinite(p)) return "–";
   return p < 0.001 ? "< 0.001" : fmt::format("{:.3f}", p);

@@ -50,6 +50,9 @@ std::string plain_text(double value);
 std::string value_text(const Value& value, int digits = 3);
 /// "0.013", "< 0.001"; "–" for NaN.
 std::string p_text(double p);
+/// A claim's own words, which are plain ASCII for terminals, with minus signs and squares as print
+/// has them: "1/cos^2 - 1 is -0.4" becomes "1/cos² − 1 is −0.4".
+std::string printed(const std::string& plain);
 /// A JSON value for a cell: a number with few digits, a text as it is.
 std::string cell_text(const Json& value, int digits = 3);
 /// "1 to 10", or all of them where they are not consecutive.

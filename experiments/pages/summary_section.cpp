@@ -76,7 +76,7 @@ void add_gates(const StudyPage& page, Part& part) {
   Table table;
   table.columns = {{"Gate"}, {"Status"}, {"What must hold"}, {"Evidence"}};
   for (const Json& gate : gates) {
-    std::string evidence = text_of(gate, "evidence");
+    std::string evidence = printed(text_of(gate, "evidence"));
     if (at_path(gate, {"measured"}).is_number())
       evidence += fmt::format("{}measured {}, threshold {}", evidence.empty() ? "" : "; ",
                               cell_text(at_path(gate, {"measured"})),
@@ -108,14 +108,14 @@ void add_claims(const StudyPage& page, Part& part) {
     const std::optional<Badge> verdict = page.verdict(id);
     const Json& effect = at_path(claim, {"effect"});
     const Value value = value_of(effect);
-    std::string measured = text_of(effect, "what");
+    std::string measured = printed(text_of(effect, "what"));
     if (value.exists()) {
       measured += (measured.empty() ? "" : ": ") + measured_text(effect);
       const double p = number_of(effect, "p");
       if (p == p) measured += ", p " + p_text(p);
       if (value.runs > 0) measured += fmt::format("; {}", counted(value.runs, "run"));
     }
-    if (const std::string threshold = text_of(claim, "threshold"); !threshold.empty())
+    if (const std::string threshold = printed(text_of(claim, "threshold")); !threshold.empty())
       measured += (measured.empty() ? "threshold: " : "; threshold: ") + threshold;
     std::vector<std::string> gates;
     const Json& rests = at_path(claim, {"rests_on"});
@@ -123,9 +123,10 @@ void add_claims(const StudyPage& page, Part& part) {
       for (const Json& gate : rests) gates.push_back(cell_text(gate));
     if (!gates.empty()) rests_on[sentence_list(gates)].push_back(id);
     const std::string withheld = text_of(claim, "withheld");
-    table.rows.push_back({id, text_of(claim, "statement"), verdict ? badge_text(*verdict) : "",
-                          measured.empty() ? "–" : measured,
-                          verdict ? text_of(claim, "reason") : "Withheld: " + withheld});
+    table.rows.push_back(
+        {id, printed(text_of(claim, "statement")), verdict ? badge_text(*verdict) : "",
+         measured.empty() ? "–" : measured,
+         verdict ? printed(text_of(claim, "reason")) : "Withheld: " + printed(withheld)});
     std::string row_id = id;
     std::transform(row_id.begin(), row_id.end(), row_id.begin(),
                    [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
@@ -137,9 +138,10 @@ void add_claims(const StudyPage& page, Part& part) {
     const Json& list = at_path(claim, {"tests"});
     if (!list.is_array()) continue;
     for (const Json& test : list)
-      tests.rows.push_back({id, text_of(test, "what"), text_of(test, "answer"), measured_text(test),
-                            p_text(number_of(test, "p")), p_text(number_of(test, "p_corrected")),
-                            cell_text(at_path(test, {"threshold"}))});
+      tests.rows.push_back({id, printed(text_of(test, "what")), text_of(test, "answer"),
+                            measured_text(test), p_text(number_of(test, "p")),
+                            p_text(number_of(test, "p_corrected")),
+                            printed(cell_text(at_path(test, {"threshold"})))});
   }
   for (const std::string& command : commands) table.notes.push_back("Made by `" + command + "`.");
   if (std::any_of(claims.begin(), claims.end(),

@@ -178,12 +178,13 @@ details tbody th { color: var(--soft); white-space: nowrap; }
     size: A4; margin: 18mm 16mm;
     @bottom-right { content: counter(page) " / " counter(pages); font: 8pt sans-serif; }
   }
-  body { padding: 0; max-width: none; font-size: 10.5pt; }
+  html { font-size: 9.5pt; }
+  body { padding: 0; max-width: none; }
   a { color: inherit; text-decoration: none; }
   .sections, nav summary { display: none; }
   section + section { break-before: page; }
   h2 { margin-top: 0; border-top: 0; padding-top: 0; }
-  h2, h3, section > p { break-after: avoid; }
+  h2, h3 { break-after: avoid; }
   p { orphans: 3; widows: 3; }
   .facts { grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); }
   figure { margin: 1.1rem 0 1.5rem; }
@@ -194,7 +195,7 @@ details tbody th { color: var(--soft); white-space: nowrap; }
   .fact .value { font-size: 1.25rem; }
   tr { break-inside: avoid; }
   .scroll { overflow: visible; }
-  table { font-size: 8.5pt; }
+  table { font-size: 8pt; line-height: 1.3; }
   th.number, td.number { white-space: normal; padding-left: .6rem; }
   .source code { background: none; padding: 0; }
   details::details-content { content-visibility: visible; display: block; }

@@ -7,6 +7,7 @@
 #include <functional>
 #include <set>
 
+#include "experiments/pages/page.h"
 #include "tensor/error.h"
 #include "tests/experiments/pages/synthetic_study.h"
 
@@ -205,6 +206,11 @@ TEST(StudyReport, StandsWithAnyOneNumberGone) {
     remove(synthetic.results["claims"]);
     EXPECT_NO_THROW(render_report(report_of(synthetic))) << gone;
   }
+}
+
+TEST(StudyReport, PrintsTheSignsOfWordsThatTerminalsHave) {
+  EXPECT_EQ(printed("1/cos^2 - 1 is -0.4 (-1.5 to 2) under L-0.4, in mini-batches less P-const"),
+            "1/cos² − 1 is −0.4 (−1.5 to 2) under L-0.4, in mini-batches less P-const");
 }
 
 TEST(StudyReport, TakesItsTitlesFromTheNumbers) {
