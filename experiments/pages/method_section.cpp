@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 
 #include "experiments/pages/sections.h"
 #include "experiments/study/study_plan.h"
@@ -12,6 +13,23 @@ namespace {
 std::string training_text(const TrainingConfig& t, const std::string& optimizer) {
   return fmt::format("{}, rate {:g}, batch {}, {}", optimizer, t.learning_rate, t.batch,
                      t.steps > 0 ? counted(t.steps, "step") : "one epoch");
+}
+
+/// How many pictures a fine-tuning sees, and how many of them are the same under another card.
+std::string pictures_text(const StudyPage& page) {
+  const Study& s = page.study;
+  const Split tuned = page.world.tune_split("general");
+  std::set<std::string> names;
+  for (std::int64_t i = 0; i < tuned.images->size(); ++i) names.insert(tuned.images->name(i));
+  const std::int64_t seen = tuned.images->size();
+  const auto different = static_cast<std::int64_t>(names.size());
+  const std::string again = different == seen
+                                ? ""
+                                : fmt::format(
+                                      " ({}, each {} times, under another card and with other "
+                                      "questions each time)",
+                                      different, seen / different);
+  return fmt::format("{}{}, up to {} questions each", seen, again, s.tune_turns);
 }
 
 /// The conditions that are measured in full, by how many runs of them are planned.
@@ -59,8 +77,7 @@ Figure numbers(const StudyPage& page) {
       fmt::format("rank {}, {}; encoder frozen", s.lora_rank, training_text(s.tune, "AdamW")));
   row("fine-tuning, all weights", training_text(s.full_tune, "AdamW"));
   row("the grid's other optimizer", training_text(s.sgd_tune, "SGD"));
-  row("pictures of a fine-tuning",
-      fmt::format("{}, up to {} questions each", s.tune_images, s.tune_turns));
+  row("pictures of a fine-tuning", pictures_text(page));
   for (const auto& [runs, conditions] : conditions_by_runs(s))
     row("runs of " + list(conditions), fmt::format("{}", runs));
   row("all weights trained",

@@ -74,7 +74,7 @@ DescribedJob described_job(const std::filesystem::path& folder, const JobKinds& 
   check<ValueError>(function != kinds.end(), where,
                     ": kind: expected one that this program knows, got ", excerpt(kind));
   job.function = function->second;
-  const Json& places = member(described, "places", where);
+  const Json places = described.value("places", Json::object());
   check<FileError>(places.is_object(), where, ": places: expected an object, got ",
                    places.type_name());
   context.config = placed(member(job.identity, "config", where), places);

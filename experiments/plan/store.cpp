@@ -120,10 +120,10 @@ void Store::describe(const Plan& plan, std::size_t job) const {
       std::filesystem::remove(entry.path());
     }
   }
-  const Json description = {{"format", kJobFormat},        {"version", kVersion},
-                            {"name", plan.job(job).name},  {"key", plan.key(job)},
-                            {"job", plan.identity(job)},   {"places", plan.job(job).places},
-                            {"needs", plan.job(job).needs}};
+  Json description = {{"format", kJobFormat},       {"version", kVersion},
+                      {"name", plan.job(job).name}, {"key", plan.key(job)},
+                      {"job", plan.identity(job)},  {"needs", plan.job(job).needs}};
+  if (!plan.job(job).places.empty()) description["places"] = plan.job(job).places;
   write_text(folder / "job.json", description.dump(1) + "\n");
 }
 

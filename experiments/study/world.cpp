@@ -49,6 +49,13 @@ Split repeated(const Split& split, std::int64_t copies) {
   return result;
 }
 
+/// How often fine-tuning goes over its half of the pictures to see `images` of them: once, where
+/// there are as many.
+std::int64_t passes_over(const Split& train, std::int64_t images) {
+  const std::int64_t half = train.images->size() - train.images->size() / 2;
+  return (images + half - 1) / half;
+}
+
 /// One conversation an image: `turns` of its questions, other ones for each copy.
 Split one_conversation_each(const Split& split, std::int64_t turns, std::int64_t period) {
   std::map<std::int64_t, Example> by_image;
@@ -144,12 +151,17 @@ Split World::tune_questions(const std::string& mix) const {
   Split half = halves_of(data().train, study_.seed).second;
   const std::vector<std::string> kinds = kinds_of_mix(mix);
   if (!kinds.empty()) half = of_kinds(half, kinds);
-  return on_canvas(sample_of(half, study_.tune_images, study_.seed), study_.canvas);
+  // Of a mix with fewer pictures no more passes are made than of all questions.
+  const std::int64_t passes = passes_over(data().train, study_.tune_images);
+  const Split pictures = sample_of(half, study_.tune_images / passes, study_.seed);
+  return on_canvas(repeated(pictures, passes), study_.canvas);
 }
 
 Split World::tune_split(const std::string& mix) const {
   const Split questions = tune_questions(mix);
-  return one_conversation_each(questions, study_.tune_turns, questions.images->size());
+  return one_conversation_each(
+      questions, study_.tune_turns,
+      questions.images->size() / passes_over(data().train, study_.tune_images));
 }
 
 Split World::test_split() const {
