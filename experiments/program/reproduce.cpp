@@ -98,10 +98,9 @@ void add_reproduce(CLI::App& program) {
   c->add_flag("--report-only", given->report_only, "Analyse what is there; run nothing");
   c->add_flag("--slides", given->slides, "Write the figures as PDF and PNG, too, by rsvg-convert");
   c->footer(
-      "A run that is finished is never repeated: a job's key is its configuration and the code's\n"
-      "version. Interrupt it at any time; the same command goes on. `chainline claims DIR` prints "
-      "the\n"
-      "verdicts again.\n\n"
+      "A run that is finished is never repeated: a job's key is its configuration, what its data "
+      "hold and\nthe code's version. Interrupt it at any time; the same command goes on. "
+      "`chainline claims DIR`\nprints the verdicts again.\n\n"
       "Examples:\n  chainline reproduce --scale smoke --out out/smoke\n"
       "  chainline reproduce --scale cpu --data easy-vqa:data/easy-vqa --out out/easy-vqa\n"
       "  chainline reproduce --scale cpu --out out/cpu --dry-run");

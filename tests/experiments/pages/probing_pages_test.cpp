@@ -7,20 +7,14 @@
 #include "experiments/pages/study_report.h"
 #include "tests/experiments/analysis/rows.h"
 #include "tests/experiments/analysis/synthetic_study.h"
-#include "tests/experiments/pages/synthetic_study.h"
+#include "tests/experiments/pages/small_page.h"
 
 namespace chainline::experiments {
 namespace {
 
 Report report_of(const SyntheticStudy& synthetic) {
-  static const Study study = [] {
-    Study s = study_at("smoke", "shapes:seed=3,train=24,test=4,questions=4");
-    s.users = 16, s.strangers = 64, s.readers = 32;
-    s.tune_images = 8;
-    return s;
-  }();
-  static const World world(study);
-  return study_report(synthetic.results, synthetic.runs, Json::object(), world, study);
+  return study_report(synthetic.results, synthetic.runs, Json::object(), small_world(),
+                      small_study());
 }
 
 /// The figure of that id; an empty one if the page has none.
@@ -33,10 +27,6 @@ Figure figure_of(const Report& report, const std::string& id) {
 
 Figure figure_of(const SyntheticStudy& synthetic, const std::string& id) {
   return figure_of(report_of(synthetic), id);
-}
-
-bool says(const std::string& text, const std::string& words) {
-  return text.find(words) != text.npos;
 }
 
 Json& condition(SyntheticStudy& synthetic, const std::string& question, const std::string& code) {

@@ -8,17 +8,27 @@
 
 namespace chainline::experiments {
 
-/// One section about a synthetic study, in a world of a few pictures and people.
-inline Part part_of(const SyntheticStudy& synthetic, Part (*section)(const StudyPage&)) {
+/// A few pictures and people.
+inline const Study& small_study() {
   static const Study study = [] {
     Study s = study_at("smoke", "shapes:seed=3,train=24,test=4,questions=4");
     s.users = 16, s.strangers = 64, s.readers = 32;
     s.tune_images = 8;
     return s;
   }();
-  static const World world(study);
+  return study;
+}
+
+inline const World& small_world() {
+  static const World world(small_study());
+  return world;
+}
+
+/// One section about a synthetic study in the small world.
+inline Part part_of(const SyntheticStudy& synthetic, Part (*section)(const StudyPage&)) {
   static const Json manifest = Json::object();
-  return section(StudyPage(synthetic.results, synthetic.runs, manifest, world, study));
+  return section(
+      StudyPage(synthetic.results, synthetic.runs, manifest, small_world(), small_study()));
 }
 
 inline const Figure& figure_of(const Part& part, const std::string& id) {

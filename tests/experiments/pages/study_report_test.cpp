@@ -9,28 +9,17 @@
 
 #include "experiments/pages/page.h"
 #include "tensor/error.h"
-#include "tests/experiments/pages/synthetic_study.h"
+#include "tests/experiments/pages/small_page.h"
 
 namespace chainline::experiments {
 namespace {
 
-const Study& small_study() {
-  static const Study study = [] {
-    Study s = study_at("smoke", "shapes:seed=3,train=24,test=4,questions=4");
-    s.users = 16, s.strangers = 64, s.readers = 32;
-    s.tune_images = 8;
-    return s;
-  }();
-  return study;
-}
-
 Report report_of(const SyntheticStudy& synthetic) {
-  static const World world(small_study());
   const Json manifest = {{"command", "chainline reproduce"},
                          {"seeds", {{"study", 1}}},
                          {"config", {{"users", 16}}},
                          {"machine", {{"threads", 2}}}};
-  return study_report(synthetic.results, synthetic.runs, manifest, world, small_study());
+  return study_report(synthetic.results, synthetic.runs, manifest, small_world(), small_study());
 }
 
 std::set<std::string> figures_of(const Report& report) {
@@ -211,6 +200,25 @@ TEST(StudyReport, StandsWithAnyOneNumberGone) {
 TEST(StudyReport, PrintsTheSignsOfWordsThatTerminalsHave) {
   EXPECT_EQ(printed("1/cos^2 - 1 is -0.4 (-1.5 to 2) under L-0.4, in mini-batches less P-const"),
             "1/cos² − 1 is −0.4 (−1.5 to 2) under L-0.4, in mini-batches less P-const");
+}
+
+TEST(StudyReport, SaysHowOftenFewPicturesAreGoneOver) {
+  const auto pictures = [](std::int64_t images) {
+    Study study = small_study();  // half of its data is 12 pictures
+    study.tune_images = images;
+    const World world(study);
+    const Json manifest = Json::object();
+    const SyntheticStudy synthetic;
+    const Part part =
+        method_part(StudyPage(synthetic.results, synthetic.runs, manifest, world, study));
+    for (const Figure& figure : part.section.figures)
+      if (const auto* table = std::get_if<Table>(&figure.body))
+        for (const auto& row : table->rows)
+          if (row[0] == "pictures of a fine-tuning") return row[1];
+    return std::string();
+  };
+  EXPECT_EQ(pictures(12).substr(0, 8), "12, up t");
+  EXPECT_EQ(pictures(36).substr(0, 21), "36 (12, each 3 times,");
 }
 
 TEST(StudyReport, TakesItsTitlesFromTheNumbers) {
