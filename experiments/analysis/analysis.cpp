@@ -82,7 +82,7 @@ Json coverage(const StudyResults& results, const Runs& runs) {
     }
     c["planned"] = planned;
     c["complete"] = complete;
-    sentence = complete ? "all that was planned: " + sentence : "half done: " + rest;
+    sentence = complete ? "all that was planned: " + sentence : "unfinished: " + rest;
   }
   if (!missing.empty()) sentence += "; no run of " + list_words(missing);
   c["sentence"] = sentence;

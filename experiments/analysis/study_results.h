@@ -7,7 +7,7 @@
 
 namespace chainline::experiments {
 
-/// What the jobs of a study gave, each as one JSON object. A study may be half done: runs that are
+/// What the jobs of a study gave, each as one JSON object. A study may be unfinished: runs that are
 /// missing are simply not there, in any of the lists.
 ///
 /// Of `study` the analysis reads, where it is there,

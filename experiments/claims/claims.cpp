@@ -117,7 +117,7 @@ void decide(Json& claim, const Judgement& j, const Json& analysis) {
   const bool provisional = complete != nullptr && complete->is_boolean() && !complete->get<bool>();
   if (provisional) {
     const Json* sentence = find_path(analysis, {"coverage", "sentence"});
-    const std::string how = sentence == nullptr ? "half done" : sentence->get<std::string>();
+    const std::string how = sentence == nullptr ? "runs are missing" : sentence->get<std::string>();
     reason = fmt::format("provisional ({}): {}", how, reason);
   }
   claim["verdict"] = verdict;

@@ -30,12 +30,13 @@ Json judge_gates(const Json& analysis);
 ///       "users"},
 ///       "threshold": sentence,
 ///       "tests": [{"what", "answer": "yes" | "no" | "open", "mean", "low", "high", "wide": {"low",
-///                  "high", "confidence"}, "scale", "p", "p_corrected", "runs", "users",
+///                  "high", "confidence"}, "p_no", "scale", "p", "p_corrected", "runs", "users",
 ///                  "threshold", "note"}]}]                                  else
 ///
 /// A claim is supported if all its tests say yes, not supported if one says no, and else not
 /// decidable. Of m tests over runs, each says no by the limits "wide", at the level / m, so that a
-/// true claim is called not supported with at most the level's probability. `command` is what makes the results, shown with every claim.
+/// true claim is called not supported with at most the level's probability; "p_no" is the least level at
+/// which it says so. `command` is what makes the results, shown with every claim.
 ///
 /// **Errors** as judge_gates.
 Json judge_claims(const Json& analysis, const Json& gates, const std::string& command);

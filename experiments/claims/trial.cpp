@@ -7,6 +7,7 @@
 
 #include "experiments/analysis/estimate.h"
 #include "experiments/claims/thresholds.h"
+#include "experiments/statistics/distributions.h"
 #include "experiments/statistics/hierarchical.h"
 #include "experiments/statistics/multiplicity.h"
 
@@ -31,14 +32,24 @@ bool outside(const Trial& trial, double low, double high) {
   return high < trial.from || low > trial.to;  // false where there are no limits
 }
 
+/// The p of a two-sided test of Student that the mean of the runs is where the claim ends which it
+/// lies beyond: below a level where the limits of that level lie outside of what is claimed.
+double beyond_p(const Trial& trial, const RunMean& m) {
+  const double beyond = std::max(trial.from - m.mean, m.mean - trial.to);
+  if (beyond <= 0) return 1;
+  if (m.standard_error == 0) return 0;
+  return 2 * student_t_cdf(-beyond / m.standard_error, static_cast<double>(m.df));
+}
+
 /// No, if the limits at the level / trials lie outside of what is claimed.
 void refute(Trial& trial, std::size_t trials) {
   const auto share = static_cast<double>(trials);
   trial.confidence = 1 - kLevel / share;
   if (trial.per_run.size() >= 2) {
-    const Interval wide = run_mean_t(trial.per_run, trial.confidence).interval;
-    trial.wide_low = wide.low;
-    trial.wide_high = wide.high;
+    const RunMean m = run_mean_t(trial.per_run, trial.confidence);
+    trial.wide_low = m.interval.low;
+    trial.wide_high = m.interval.high;
+    trial.p_no = std::min(1.0, share * beyond_p(trial, m));
   }
   if (outside(trial, trial.wide_low, trial.wide_high))
     trial.answer = Answer::no;
@@ -144,14 +155,6 @@ Trial beyond_trial(const std::string& what, double mean, double low, double high
   return trial;
 }
 
-Trial fact_trial(const std::string& what, bool holds, const std::string& threshold) {
-  Trial trial;
-  trial.what = what;
-  trial.answer = holds ? Answer::yes : Answer::no;
-  trial.threshold = threshold;
-  return trial;
-}
-
 Json to_json(const Trial& trial) {
   return {{"what", trial.what},
           {"answer", word(trial.answer)},
@@ -162,6 +165,7 @@ Json to_json(const Trial& trial) {
            {{"low", number(trial.wide_low)},
             {"high", number(trial.wide_high)},
             {"confidence", number(trial.confidence)}}},
+          {"p_no", number(trial.p_no)},
           {"p", number(trial.p)},
           {"p_corrected", number(trial.p_corrected)},
           {"scale", trial.scale},

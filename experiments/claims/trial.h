@@ -26,6 +26,7 @@ struct Trial {
   double from = kNone, to = kNone;
   std::vector<double> per_run;  ///< what those limits are of; empty: the answer stands as it is
   double wide_low = kNone, wide_high = kNone, confidence = kNone;  ///< those limits, two-sided
+  double p_no = kNone;  ///< the least level of the whole claim at which they say no
 
   static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 };
@@ -56,9 +57,6 @@ Trial between_trial(const std::string& what, double mean, double low, double hig
 /// "It is below (above) `limit`": yes if the interval is, no if it is not anywhere, else open.
 Trial below_trial(const std::string& what, double mean, double low, double high, double limit);
 Trial beyond_trial(const std::string& what, double mean, double low, double high, double limit);
-
-/// A fact, or one not known.
-Trial fact_trial(const std::string& what, bool holds, const std::string& threshold);
 
 Json to_json(const Trial& trial);
 /// "W100 - C0 +12.0 (95 % +9.1 to +15.2, p 0.001)", with what keeps it open.

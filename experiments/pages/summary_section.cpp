@@ -250,7 +250,7 @@ Part summary_part(const StudyPage& page) {
   const double missing = number_of(at_path(page.results, {"jobs"}), "missing");
   if (missing > 0)
     part.section.paragraphs.push_back(fmt::format(
-        "This study is half done: {:.0f} of {:.0f} jobs have a result. What follows is what they "
+        "This study is unfinished: {:.0f} of {:.0f} jobs have a result. What follows is what they "
         "say; `{}` goes on.",
         all - missing, all, page.command));
   else if (all > 0)

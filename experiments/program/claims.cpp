@@ -9,6 +9,8 @@
 #include <memory>
 
 #include "experiments/analysis/analysis.h"
+#include "experiments/analysis/estimate.h"
+#include "experiments/claims/joint.h"
 #include "experiments/program/arguments.h"
 #include "experiments/program/commands.h"
 #include "tensor/error.h"
@@ -19,8 +21,14 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Given {
-  std::string folder;
+  std::vector<std::string> folders;
   bool json = false, again = false;
+};
+
+/// A study and what is judged of it.
+struct Judged {
+  std::string folder, command, sentence;
+  Json analysis, gates, claims;
 };
 
 /// Of the terminal; 100 for files and pipes.
@@ -60,19 +68,66 @@ void print_gates(const Json& gates, std::size_t columns) {
   }
 }
 
+std::string verdict_of(const Json& claim) { return claim.value("verdict", "withheld"); }
+
+/// The verdict, the statement and why.
+void print_claim(const Json& claim, std::size_t columns) {
+  const bool withheld = claim.contains("withheld");
+  fmt::print("  {:<4} {}\n", claim.at("id").get<std::string>(), verdict_of(claim));
+  fmt::print("{}", wrapped(claim.at("statement"), 7, columns));
+  fmt::print("{}", wrapped((withheld ? "why: " : "because: ") +
+                               claim.at(withheld ? "withheld" : "reason").get<std::string>(),
+                           9, columns));
+}
+
 void print_claims(const Json& claims, std::size_t columns) {
   fmt::print("\nClaims\n");
   for (const Json& claim : claims) {
-    const std::string id = claim.at("id");
-    const bool withheld = claim.contains("withheld");
-    fmt::print("  {:<4} {}\n", id, withheld ? "withheld" : claim.at("verdict").get<std::string>());
-    fmt::print("{}", wrapped(claim.at("statement"), 7, columns));
-    fmt::print("{}", wrapped((withheld ? "why: " : "because: ") +
-                                 claim.at(withheld ? "withheld" : "reason").get<std::string>(),
-                             9, columns));
-    if (!withheld)
+    print_claim(claim, columns);
+    if (!claim.contains("withheld"))
       fmt::print("{}", wrapped("needed: " + claim.at("threshold").get<std::string>(), 9, columns));
   }
+}
+
+/// "AUC of W100 less C0 -1.1 points (-4.9 to +2.7)": what the claim measures first.
+std::string effect_of(const Json& claim) {
+  if (claim.contains("withheld") || !claim.at("effect").at("mean").is_number()) return "";
+  const Json& effect = claim.at("effect");
+  const bool points = effect.at("scale") == 100;
+  const auto value = [&](const char* key) {
+    const double v = number_at(effect, key);
+    return points ? fmt::format("{:+.1f}", 100 * v) : fmt::format("{:.3g}", v);
+  };
+  std::string text = fmt::format(": {} {}{}", effect.at("what").get<std::string>(), value("mean"),
+                                 points ? " points" : "");
+  if (effect.at("low").is_number()) text += fmt::format(" ({} to {})", value("low"), value("high"));
+  return text;
+}
+
+void print_several(const std::vector<Judged>& studies, const Json& joint, std::size_t columns) {
+  fmt::print("Studies\n");
+  for (std::size_t i = 0; i < studies.size(); ++i) {
+    fmt::print("  {:<4} {}\n", i + 1, studies[i].folder);
+    fmt::print("{}", wrapped(studies[i].sentence, 7, columns));
+    fmt::print("{}", wrapped("made by: " + studies[i].command, 7, columns));
+  }
+  fmt::print("\nGates: could each study have found what it looks for?\n");
+  for (std::size_t g = 0; g < studies.front().gates.size(); ++g) {
+    fmt::print("  {:<10}", studies.front().gates[g].at("id").get<std::string>());
+    for (std::size_t i = 0; i < studies.size(); ++i)
+      fmt::print(" {}: {:<8}", i + 1, studies[i].gates[g].at("status").get<std::string>());
+    fmt::print("\n");
+  }
+  fmt::print("\nClaims, as what holds in all of them\n");
+  for (std::size_t c = 0; c < joint.size(); ++c) {
+    print_claim(joint[c], columns);
+    for (std::size_t i = 0; i < studies.size(); ++i) {
+      const Json& claim = studies[i].claims[c];
+      fmt::print("{}", wrapped(fmt::format("{}: {}{}", i + 1, verdict_of(claim), effect_of(claim)),
+                               9, columns));
+    }
+  }
+  fmt::print("\nThe reasons in full: chainline claims {}\n", studies.front().folder);
 }
 
 /// A tally of verdicts, for who reads the last line only.
@@ -87,46 +142,90 @@ void print_tally(const Json& claims) {
   fmt::print("\n{}\n", line);
 }
 
-Json analysis_of(const Given& given, const Json& results, const fs::path& path) {
+Json analysis_of(const Given& given, const std::string& folder, const Json& results,
+                 const fs::path& path) {
   const Json& stored = member(results, "analysis", path.string());
   check<FileError>(stored.is_object(), path.string(), ": analysis: expected an object, got ",
                    stored.type_name());
   if (!given.again) return stored;
-  const fs::path runs = fs::path(given.folder) / "runs.json";
+  const fs::path runs = fs::path(folder) / "runs.json";
   const Json& options = member(stored, "options", path.string() + ": analysis");
   AnalysisOptions o(static_cast<std::uint64_t>(
       integer_member(options, "seed", path.string() + ": analysis: options")));
   return analyse(study_results(read_json(runs, kMaxJsonDataBytes), runs.string()), o);
 }
 
-void claims(const Given& given) {
-  const fs::path path = fs::path(given.folder) / "results.json";
+Judged judge(const Given& given, const std::string& folder) {
+  const fs::path path = fs::path(folder) / "results.json";
   const Json results = read_json(path, kMaxJsonDataBytes);
-  const Json analysis = analysis_of(given, results, path);
-  const std::string command = string_member(results, "command", path.string());
-  Json gates, judged;
+  Judged judged;
+  judged.folder = folder;
+  judged.analysis = analysis_of(given, folder, results, path);
+  judged.command = string_member(results, "command", path.string());
   try {
-    gates = judge_gates(analysis);
-    judged = judge_claims(analysis, gates, command);
+    judged.gates = judge_gates(judged.analysis);
+    judged.claims = judge_claims(judged.analysis, judged.gates, judged.command);
+    const Json coverage = judged.analysis.value("coverage", Json::object());
+    judged.sentence = coverage.value("sentence", "");
   } catch (const Json::exception& e) {
     throw FileError(path.string() +
                     ": analysis: not as `chainline reproduce` writes it: " + e.what());
   }
-  if (given.json) {
-    fmt::print("{}\n", Json{{"gates", gates}, {"claims", judged}}.dump(1));
-  } else {
-    const std::size_t columns = columns_of_output();
-    const Json coverage = analysis.value("coverage", Json::object());
-    if (coverage.contains("sentence"))
-      fmt::print("{}\n", wrapped("Study: " + coverage["sentence"].get<std::string>(), 0, columns));
-    print_gates(gates, columns);
-    print_claims(judged, columns);
-    fmt::print("\nMade by: {}\n", command);
-    print_tally(judged);
+  return judged;
+}
+
+/// A study and its copy would count as two that agree.
+void check_different(const std::vector<Judged>& studies) {
+  for (std::size_t i = 0; i < studies.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j)
+      check<ValueError>(studies[i].analysis != studies[j].analysis,
+                        "claims: expected different studies, got the same results in ",
+                        studies[j].folder, " and ", studies[i].folder);
+}
+
+void print_one(const Judged& study, bool json) {
+  if (json) {
+    fmt::print("{}\n", Json{{"gates", study.gates}, {"claims", study.claims}}.dump(1));
+    return;
   }
+  const std::size_t columns = columns_of_output();
+  if (!study.sentence.empty()) fmt::print("{}\n", wrapped("Study: " + study.sentence, 0, columns));
+  print_gates(study.gates, columns);
+  print_claims(study.claims, columns);
+  fmt::print("\nMade by: {}\n", study.command);
+  print_tally(study.claims);
+}
+
+void print_together(const std::vector<Judged>& studies, bool json) {
+  std::vector<Json> claims;
+  for (const Judged& study : studies) claims.push_back(study.claims);
+  const Json joint = judge_jointly(claims);
+  if (json) {
+    Json list = Json::array();
+    for (const Judged& study : studies)
+      list.push_back({{"folder", study.folder},
+                      {"command", study.command},
+                      {"gates", study.gates},
+                      {"claims", study.claims}});
+    fmt::print("{}\n", Json{{"studies", list}, {"claims", joint}}.dump(1));
+    return;
+  }
+  print_several(studies, joint, columns_of_output());
+  print_tally(joint);
+}
+
+void claims(const Given& given) {
+  std::vector<Judged> studies;
+  for (const std::string& folder : given.folders) studies.push_back(judge(given, folder));
+  check_different(studies);
+  if (studies.size() == 1)
+    print_one(studies.front(), given.json);
+  else
+    print_together(studies, given.json);
   std::fflush(stdout);
-  for (const Json& gate : gates)
-    if (gate.at("status") == "failed") throw CLI::RuntimeError(1);
+  for (const Judged& study : studies)
+    for (const Json& gate : study.gates)
+      if (gate.at("status") == "failed") throw CLI::RuntimeError(1);
 }
 
 }  // namespace
@@ -135,7 +234,8 @@ void add_claims(CLI::App& program) {
   CLI::App* c = program.add_subcommand(
       "claims", "Judge the paper's claims by the numbers of a study, its gates first");
   auto given = std::make_shared<Given>();
-  c->add_option("dir", given->folder, "Folder of a study, with results.json in it")
+  c->add_option("dir", given->folders,
+                "Folder of a study, with results.json in it; several: what holds in all of them")
       ->required()
       ->check(named("a folder"));
   c->add_flag("--json", given->json, "Print gates and claims as JSON, each with all its tests");
@@ -154,9 +254,15 @@ void add_claims(CLI::App& program) {
       "                               see the positive control\n"
       "\n"
       "by thresholds that were fixed beforehand (experiments/claims/thresholds.h).\n"
+      "\n"
+      "Of several studies, as those of two data sets, a claim says that it holds in all of them:\n"
+      "supported if each supports it, not supported if one says no even after a correction for\n"
+      "their number (Holm).\n"
+      "\n"
       "Exit code: 0 if no gate fails, 1 if one does, 3 for a broken or missing file.\n"
       "\n"
-      "Examples:\n  chainline claims out/cpu\n  chainline claims out/cpu --json > claims.json");
+      "Examples:\n  chainline claims out/cpu\n  chainline claims out/shapes out/easy-vqa\n"
+      "  chainline claims out/cpu --json > claims.json");
   c->callback([given] { claims(*given); });
 }
 

@@ -319,7 +319,7 @@ TEST(Analysis, SaysWhatAHalfDoneStudyLacks) {
   const Json coverage = analyse(results, quick())["coverage"];
   EXPECT_EQ(coverage["complete"], false);
   const auto sentence = coverage["sentence"].get<std::string>();
-  EXPECT_TRUE(sentence.starts_with("half done: ")) << sentence;
+  EXPECT_TRUE(sentence.starts_with("unfinished: ")) << sentence;
   EXPECT_NE(sentence.find("of 100 runs"), std::string::npos) << sentence;
   EXPECT_NE(sentence.find("SW"), std::string::npos) << sentence;
   // Nothing at all is the start of every study.

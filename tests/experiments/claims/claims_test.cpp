@@ -155,7 +155,7 @@ TEST(Claims, AreProvisionalWhileRunsThatWerePlannedAreMissing) {
   results.study["planned"] = {{"bases", 1}, {"runs", 100000}, {"gradients", 2}, {"twins", 1}};
   const Judged half = judge(results);
   EXPECT_EQ(half.claim("K5")["provisional"], true);
-  EXPECT_TRUE(half.claim("K5")["reason"].get<std::string>().starts_with("provisional (half done"))
+  EXPECT_TRUE(half.claim("K5")["reason"].get<std::string>().starts_with("provisional (unfinished"))
       << half.why("K5");
   results.study["planned"]["runs"] = 1;
   EXPECT_EQ(judge(results).claim("K5")["provisional"], false);

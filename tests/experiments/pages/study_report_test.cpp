@@ -131,7 +131,7 @@ TEST(StudyReport, OfAStudyJustBegunSaysWhatIsMissing) {
   const Report report = report_of(SyntheticStudy(false));
   const std::string html = render_report(report);
   const std::string text = first_paragraphs(report);
-  EXPECT_NE(text.find("half done: 2 of 40 jobs"), text.npos) << text;
+  EXPECT_NE(text.find("unfinished: 2 of 40 jobs"), text.npos) << text;
   EXPECT_NE(text.find("10 claims are withheld"), text.npos) << text;
   EXPECT_NE(text.find("5 gates have no result yet"), text.npos) << text;
   EXPECT_NE(text.find("Sections left out"), text.npos) << text;

@@ -125,7 +125,7 @@ struct SyntheticStudy : private SyntheticTables {
           {"complete", complete},
           {"conditions", Json::array()},
           {"missing_conditions", Json::array()},
-          {"sentence", complete ? "all that was planned: 60 runs" : "half done: 2 of 60 runs"}}},
+          {"sentence", complete ? "all that was planned: 60 runs" : "unfinished: 2 of 60 runs"}}},
         {"legibility", Json::array()},
         {"effects", Json::array()},
         {"prompt", Json::array()},

@@ -19,18 +19,17 @@ using test::World;
 class ClaimsProgram : public testing::Test {
  protected:
   /// Writes results.json as `chainline reproduce` does.
-  void study(const World& world) {
+  void study(const World& world, const std::string& folder = ".") {
+    fs::create_directories(folder_ / folder);
     const StudyResults results = test::study_in(world);
     AnalysisOptions options(1);
     options.replicates = 100;
     options.relabellings = 200;
     options.draws = 1000;
     const Json analysis = analyse(results, options);
-    write("results.json", Json{{"study", results.study},
-                               {"command", "chainline reproduce --scale cpu --out out/cpu"},
-                               {"analysis", analysis}}
-                              .dump());
-    write("runs.json", to_json(results).dump());
+    write(folder + "/results.json",
+          Json{{"study", results.study}, {"command", kCommand}, {"analysis", analysis}}.dump());
+    write(folder + "/runs.json", to_json(results).dump());
   }
   void write(const std::string& name, const std::string& content) const {
     std::ofstream(folder_ / name, std::ios::binary) << content;
@@ -49,6 +48,7 @@ class ClaimsProgram : public testing::Test {
     return world;
   }
 
+  static constexpr const char* kCommand = "chainline reproduce --scale cpu --out out/cpu";
   Folder folder_;
 };
 
@@ -106,6 +106,44 @@ TEST_F(ClaimsProgram, RefusesFilesThatAreMissingOrBroken) {
   EXPECT_EQ(outcome.code, 3);
   EXPECT_NE(outcome.err.find("not as `chainline reproduce` writes it"), std::string::npos)
       << outcome.err;
+}
+
+TEST_F(ClaimsProgram, SaysWhatHoldsInAllOfSeveralStudies) {
+  World other = world();
+  other.seed = 2;
+  other.runs = 2;  // too few for any claim
+  study(world(), "a");
+  study(other, "b");
+  const std::string a = (folder_ / "a").string(), b = (folder_ / "b").string();
+  Outcome outcome = run({a, b});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  for (const char* text : {"  1    ", "  2    ", "1: passed   2: passed", "K9   not decidable",
+                           "because: supported in 1; not decidable at this scale in 2",
+                           "1: supported: silhouette of seen against",
+                           "2: not decidable at this scale: silhouette of seen against"})
+    EXPECT_NE(outcome.out.find(text), std::string::npos) << text << "\n" << outcome.out;
+  outcome = run({b, a, "--json"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  const Json judged = parse_json(outcome.out, "claims");
+  EXPECT_EQ(judged["studies"][1]["folder"], a);
+  EXPECT_EQ(judged["studies"][1]["claims"][8]["verdict"], kSupported);
+  EXPECT_EQ(judged["claims"][8]["verdict"], kNotDecidable);
+
+  other.exposure = -2;  // not detected, whatever the draws
+  study(other, "b");
+  outcome = run({a, b});
+  EXPECT_EQ(outcome.code, 1) << outcome.err;
+  EXPECT_NE(outcome.out.find("why: a gate fails or is missing in 2"), std::string::npos)
+      << outcome.out;
+}
+
+TEST_F(ClaimsProgram, RefusesAStudyAndItsCopyAsTwo) {
+  study(world(), "a");
+  fs::copy(folder_ / "a", folder_ / "copy");
+  const std::string a = (folder_ / "a").string(), copy = (folder_ / "copy").string();
+  test::expect_refusal(
+      run({a, copy}), 2,
+      "claims: expected different studies, got the same results in " + a + " and " + copy);
 }
 
 TEST_F(ClaimsProgram, TeachesInItsHelp) {
