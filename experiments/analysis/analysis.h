@@ -20,7 +20,7 @@ struct AnalysisOptions {
 };
 
 /// All figures of a study, for its claims and its report: a pure function of the results and the
-/// options. A half-done study gives the figures of what is there; "coverage" says what is not.
+/// options. A unfinished study gives the figures of what is there; "coverage" says what is not.
 ///
 /// Below, E is an estimate with where it comes from:
 ///

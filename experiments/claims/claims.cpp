@@ -80,12 +80,17 @@ std::string withheld(const Claim& claim, const Json& gates) {
   return why;
 }
 
+/// The sentences of those with the answer, each with what was needed where that is not what the one
+/// before needed.
 std::string joined(const std::vector<Trial>& trials, Answer answer, std::size_t most) {
-  std::string text;
+  std::string text, needed;
   std::size_t n = 0;
   for (const Trial& trial : trials) {
-    if (trial.answer != answer) continue;
-    if (n++ < most) text += (text.empty() ? "" : "; ") + sentence(trial);
+    if (trial.answer != answer || n++ >= most) continue;
+    text += (text.empty() ? "" : "; ") + sentence(trial);
+    if (!trial.threshold.empty() && trial.threshold != needed)
+      text += ", needed: " + trial.threshold;
+    needed = trial.threshold;
   }
   if (n > most) text += fmt::format("; and {} more", n - most);
   return text;

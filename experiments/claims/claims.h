@@ -35,8 +35,10 @@ Json judge_gates(const Json& analysis);
 ///
 /// A claim is supported if all its tests say yes, not supported if one says no, and else not
 /// decidable. Of m tests over runs, each says no by the limits "wide", at the level / m, so that a
-/// true claim is called not supported with at most the level's probability; "p_no" is the least level at
-/// which it says so. `command` is what makes the results, shown with every claim.
+/// true claim is called not supported with at most the level's probability. "p_no" is
+/// the least level at which those limits say no, whatever else then leaves the test open; null where
+/// it says yes, or has fewer than two runs. `command` is what makes the results, shown with every
+/// claim.
 ///
 /// **Errors** as judge_gates.
 Json judge_claims(const Json& analysis, const Json& gates, const std::string& command);

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "experiments/analysis/estimate.h"
@@ -18,8 +19,13 @@ namespace {
 double p_no(const Json& claim) {
   if (claim.at("verdict") != kNotSupported) return 1;
   double least = 1;
-  for (const Json& test : claim.at("tests"))
-    if (test.at("answer") == "no") least = std::min(least, number_at(test, "p_no"));
+  for (const Json& test : claim.at("tests")) {
+    if (test.at("answer") != "no") continue;
+    const double p = number_at(test, "p_no");
+    check<FileError>(std::isfinite(p), "judge_jointly: ", claim.at("id").get<std::string>(),
+                     ": p_no: expected a number with every no, got none");
+    least = std::min(least, p);
+  }
   return least;
 }
 
@@ -32,7 +38,7 @@ std::string studies_where(const std::vector<const Json*>& studies, Holds holds) 
   return list;
 }
 
-/// "supported in 1; not supported in 2, by p 0.03 corrected for 2 studies".
+/// "supported in 1; not supported in 2 (p 0.03 after correction for 2 studies)".
 std::string reason_of(const std::vector<const Json*>& studies, const std::vector<double>& p) {
   std::string reason;
   for (const char* verdict : {kSupported, kNotSupported, kNotDecidable}) {
@@ -41,7 +47,7 @@ std::string reason_of(const std::vector<const Json*>& studies, const std::vector
     if (where.empty()) continue;
     reason += fmt::format("{}{} in {}", reason.empty() ? "" : "; ", verdict, where);
     if (verdict == kNotSupported)
-      reason += fmt::format(", by p {:.2g} corrected for {} studies",
+      reason += fmt::format(" (p {:.2g} after correction for {} studies)",
                             *std::min_element(p.begin(), p.end()), p.size());
   }
   return reason;
@@ -67,16 +73,19 @@ void decide(Json& joint, const std::vector<const Json*>& studies) {
 
 Json judge_jointly(const std::vector<Json>& claims) {
   check<ValueError>(!claims.empty(), "judge_jointly: claims: expected at least 1 study, got 0");
+  const auto ids = [](const Json& study) {
+    std::vector<std::string> list;
+    for (const Json& claim : study) list.push_back(claim.at("id"));
+    return list;
+  };
+  for (const Json& study : claims)
+    check<FileError>(ids(study) == ids(claims.front()),
+                     "judge_jointly: claims: expected the same claims of every study, got others");
   Json list = Json::array();
   for (std::size_t c = 0; c < claims.front().size(); ++c) {
     const Json& first = claims.front().at(c);
     std::vector<const Json*> studies;
-    for (const Json& study : claims) {
-      check<FileError>(
-          study.size() == claims.front().size() && study.at(c).at("id") == first.at("id"),
-          "judge_jointly: claims: expected the same claims of every study, got others");
-      studies.push_back(&study.at(c));
-    }
+    for (const Json& study : claims) studies.push_back(&study.at(c));
     Json joint = {{"id", first.at("id")}, {"statement", first.at("statement")}};
     const std::string withheld =
         studies_where(studies, [](const Json& claim) { return claim.contains("withheld"); });

@@ -21,7 +21,8 @@ namespace chainline::experiments {
 /// holds in all of them is called not supported with at most the level's probability. Else not
 /// decidable.
 ///
-/// **Errors** ValueError for no study, FileError for studies whose claims are not the same.
+/// **Errors** ValueError for no study; FileError for studies whose claims are not the same, or for a
+/// "no" without its p_no.
 /// **Source** Berger: Multiparameter Hypothesis Testing and Acceptance Sampling (1982); Holm (1979)
 Json judge_jointly(const std::vector<Json>& claims);
 

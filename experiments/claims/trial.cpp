@@ -32,11 +32,11 @@ bool outside(const Trial& trial, double low, double high) {
   return high < trial.from || low > trial.to;  // false where there are no limits
 }
 
-/// The p of a two-sided test of Student that the mean of the runs is where the claim ends which it
-/// lies beyond: below a level where the limits of that level lie outside of what is claimed.
+/// Student's two-sided p of the end of the claim that the mean of the runs lies beyond: it is below a
+/// level exactly where the limits of that level lie outside of what is claimed.
 double beyond_p(const Trial& trial, const RunMean& m) {
   const double beyond = std::max(trial.from - m.mean, m.mean - trial.to);
-  if (beyond <= 0) return 1;
+  if (!(beyond > 0) || !std::isfinite(m.standard_error)) return 1;
   if (m.standard_error == 0) return 0;
   return 2 * student_t_cdf(-beyond / m.standard_error, static_cast<double>(m.df));
 }

@@ -17,7 +17,7 @@ namespace chainline::experiments {
 ///      "command", "analysis": analyse(), "gates": judge_gates(), "claims": judge_claims()}
 ///
 /// Of `runs` come the curves that an analysis only sums up: projections, relabelled users by layer,
-/// differences of twins by step. A half-done study gives a report too: a section names the figures
+/// differences of twins by step. A unfinished study gives a report too: a section names the figures
 /// that lack their runs, and one without any is left out and named in the summary. A number that
 /// doesn't exist is a dash or a gap. Titles say what the numbers say, computed from them.
 ///

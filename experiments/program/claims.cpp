@@ -11,6 +11,7 @@
 #include "experiments/analysis/analysis.h"
 #include "experiments/analysis/estimate.h"
 #include "experiments/claims/joint.h"
+#include "experiments/claims/trial.h"
 #include "experiments/program/arguments.h"
 #include "experiments/program/commands.h"
 #include "tensor/error.h"
@@ -27,8 +28,8 @@ struct Given {
 
 /// A study and what is judged of it.
 struct Judged {
-  std::string folder, command, sentence;
-  Json analysis, gates, claims;
+  std::string folder, command, sentence;  ///< the sentence says what is done of it
+  Json identity, gates, claims;
 };
 
 /// Of the terminal; 100 for files and pipes.
@@ -82,14 +83,10 @@ void print_claim(const Json& claim, std::size_t columns) {
 
 void print_claims(const Json& claims, std::size_t columns) {
   fmt::print("\nClaims\n");
-  for (const Json& claim : claims) {
-    print_claim(claim, columns);
-    if (!claim.contains("withheld"))
-      fmt::print("{}", wrapped("needed: " + claim.at("threshold").get<std::string>(), 9, columns));
-  }
+  for (const Json& claim : claims) print_claim(claim, columns);
 }
 
-/// "AUC of W100 less C0 -1.1 points (-4.9 to +2.7)": what the claim measures first.
+/// "AUC of W100 less C0 -1.1 points (interval -4.9 to +2.7)": what the claim measures first.
 std::string effect_of(const Json& claim) {
   if (claim.contains("withheld") || !claim.at("effect").at("mean").is_number()) return "";
   const Json& effect = claim.at("effect");
@@ -100,7 +97,8 @@ std::string effect_of(const Json& claim) {
   };
   std::string text = fmt::format(": {} {}{}", effect.at("what").get<std::string>(), value("mean"),
                                  points ? " points" : "");
-  if (effect.at("low").is_number()) text += fmt::format(" ({} to {})", value("low"), value("high"));
+  if (effect.at("low").is_number())
+    text += fmt::format(" (interval {} to {})", value("low"), value("high"));
   return text;
 }
 
@@ -127,7 +125,7 @@ void print_several(const std::vector<Judged>& studies, const Json& joint, std::s
                                9, columns));
     }
   }
-  fmt::print("\nThe reasons in full: chainline claims {}\n", studies.front().folder);
+  fmt::print("\nThe reasons in full, of each study: chainline claims DIR\n");
 }
 
 /// A tally of verdicts, for who reads the last line only.
@@ -135,7 +133,7 @@ void print_tally(const Json& claims) {
   std::vector<std::pair<std::string, int>> tally = {
       {kSupported, 0}, {kNotSupported, 0}, {kNotDecidable, 0}, {"withheld", 0}};
   for (const Json& claim : claims)
-    for (auto& [word, n] : tally) n += claim.value("verdict", std::string("withheld")) == word;
+    for (auto& [word, n] : tally) n += verdict_of(claim) == word;
   std::string line;
   for (const auto& [word, n] : tally)
     if (n > 0) line += fmt::format("{}{} {}", line.empty() ? "" : ", ", n, word);
@@ -160,26 +158,30 @@ Judged judge(const Given& given, const std::string& folder) {
   const Json results = read_json(path, kMaxJsonDataBytes);
   Judged judged;
   judged.folder = folder;
-  judged.analysis = analysis_of(given, folder, results, path);
+  const Json analysis = analysis_of(given, folder, results, path);
   judged.command = string_member(results, "command", path.string());
+  const Json* data = find_path(results, {"data", "sha256"});
+  judged.identity = {member(results, "study", path.string()), data == nullptr ? Json() : *data};
   try {
-    judged.gates = judge_gates(judged.analysis);
-    judged.claims = judge_claims(judged.analysis, judged.gates, judged.command);
-    const Json coverage = judged.analysis.value("coverage", Json::object());
-    judged.sentence = coverage.value("sentence", "");
+    judged.gates = judge_gates(analysis);
+    judged.claims = judge_claims(analysis, judged.gates, judged.command);
+    if (const Json* sentence = find_path(analysis, {"coverage", "sentence"}))
+      judged.sentence = sentence->get<std::string>();
   } catch (const Json::exception& e) {
     throw FileError(path.string() +
                     ": analysis: not as `chainline reproduce` writes it: " + e.what());
+  } catch (const Error& e) {
+    throw FileError(path.string() + ": analysis: " + e.what());
   }
   return judged;
 }
 
-/// A study and its copy would count as two that agree.
+/// A study and an earlier state of it, or a copy, would count as two that agree.
 void check_different(const std::vector<Judged>& studies) {
   for (std::size_t i = 0; i < studies.size(); ++i)
     for (std::size_t j = 0; j < i; ++j)
-      check<ValueError>(studies[i].analysis != studies[j].analysis,
-                        "claims: expected different studies, got the same results in ",
+      check<ValueError>(studies[i].identity != studies[j].identity,
+                        "claims: expected different studies, got the same one in ",
                         studies[j].folder, " and ", studies[i].folder);
 }
 
@@ -207,7 +209,8 @@ void print_together(const std::vector<Judged>& studies, bool json) {
                       {"command", study.command},
                       {"gates", study.gates},
                       {"claims", study.claims}});
-    fmt::print("{}\n", Json{{"studies", list}, {"claims", joint}}.dump(1));
+    fmt::print("{}\n", Json{{"studies", list}, {"claims", joint}}.dump(
+                           1, ' ', false, Json::error_handler_t::replace));  // of a folder's name
     return;
   }
   print_several(studies, joint, columns_of_output());
@@ -259,7 +262,9 @@ void add_claims(CLI::App& program) {
       "supported if each supports it, not supported if one says no even after a correction for\n"
       "their number (Holm).\n"
       "\n"
-      "Exit code: 0 if no gate fails, 1 if one does, 3 for a broken or missing file.\n"
+      "Exit code: 0 if no gate fails, 1 if one does in any study, 2 for the same study twice, 3 "
+      "for\n"
+      "a broken or missing file.\n"
       "\n"
       "Examples:\n  chainline claims out/cpu\n  chainline claims out/shapes out/easy-vqa\n"
       "  chainline claims out/cpu --json > claims.json");

@@ -308,7 +308,7 @@ TEST(Analysis, IsAFunctionOfTheResultsAndTheSeed) {
   EXPECT_FALSE(analyse(results, quick(2)).dump() == once);
 }
 
-TEST(Analysis, SaysWhatAHalfDoneStudyLacks) {
+TEST(Analysis, SaysWhatAnUnfinishedStudyLacks) {
   World world;
   world.runs = 2;
   world.users = 8;

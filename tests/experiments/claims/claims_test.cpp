@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 
+#include "experiments/claims/joint.h"
 #include "experiments/claims/thresholds.h"
 #include "experiments/claims/trial.h"
 #include "tests/experiments/claims/judged.h"
@@ -104,7 +105,7 @@ TEST(Claims, FailTheShuffledGateByMoreThanThePermittedBias) {
   EXPECT_EQ(status_at(0.47), "failed");
 }
 
-TEST(Claims, OfAHalfDoneStudySayWhatIsNotThereYet) {
+TEST(Claims, OfAnUnfinishedStudySayWhatIsNotThereYet) {
   World world = small_world();
   StudyResults results = study_in(world);
   std::erase_if(results.runs, [](const Json& run) {
@@ -177,6 +178,10 @@ TEST(Claims, AreRefutedByWhatTheProtocolSaysRefutesThem) {
   EXPECT_EQ(j.verdict("K4"), kNotSupported) << j.why("K4");  // most of it stays
   EXPECT_EQ(j.verdict("K7"), kNotSupported) << j.why("K7");  // asking works, too
   EXPECT_EQ(j.verdict("K9"), kNotSupported) << j.why("K9");
+  // The least level at which a test says no is below the level where one does: a study has the same
+  // verdicts as the only one of several.
+  for (const Json& joint : judge_jointly({j.claims}))
+    EXPECT_EQ(joint["verdict"], j.verdict(joint["id"])) << joint;
 }
 
 TEST(Claims, JudgeExponentsByTheirIntervals) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "experiments/claims/claims.h"
 #include "experiments/claims/trial.h"
@@ -42,10 +43,21 @@ TEST(JointClaim, IsRefutedByOneStudyOnlyAfterTheCorrectionForTheirNumber) {
   const Json refuted = joint({claim_of(kNotSupported, 0.02), claim_of(kSupported)});
   EXPECT_EQ(refuted["verdict"], kNotSupported);
   EXPECT_EQ(refuted["reason"],
-            "supported in 2; not supported in 1, by p 0.04 corrected for 2 studies");
+            "supported in 2; not supported in 1 (p 0.04 after correction for 2 studies)");
   // Holm's: what the first does not need, the second may have.
   EXPECT_EQ(joint({claim_of(kNotSupported, 0.02), claim_of(kNotSupported, 0.04)})["p_no"],
             (Json{0.04, 0.04}));
+  const Json third =
+      joint({claim_of(kSupported), claim_of(kNotDecidable), claim_of(kNotSupported, 0.02)});
+  EXPECT_EQ(third["verdict"], kNotDecidable);
+  EXPECT_EQ(third["p_no"], (Json{1.0, 1.0, 0.06}));
+}
+
+TEST(JointClaim, CountsTheClearestNoOfAStudy) {
+  Json claim = claim_of(kNotSupported, 0.04);
+  claim["tests"].push_back({{"answer", "no"}, {"p_no", 0.01}});
+  claim["tests"].push_back({{"answer", "no"}, {"p_no", 0.03}});
+  EXPECT_EQ(joint({claim, claim_of(kSupported)})["p_no"], (Json{0.02, 1.0}));
 }
 
 TEST(JointClaim, OfOneStudyIsThatOfTheStudy) {
@@ -77,12 +89,24 @@ TEST(JointClaim, NeedsTheSameClaimsOfEveryStudy) {
             "judge_jointly: claims: expected the same claims of every study, got others");
   EXPECT_EQ(refusal<ValueError>([] { judge_jointly({}); }),
             "judge_jointly: claims: expected at least 1 study, got 0");
+  EXPECT_EQ(refusal<FileError>([] {
+              judge_jointly({Json::array(), Json::array({claim_of(kSupported)})});
+            }),
+            "judge_jointly: claims: expected the same claims of every study, got others");
+  Json without = claim_of(kNotSupported);
+  without["tests"][1]["p_no"] = nullptr;
+  EXPECT_EQ(refusal<FileError>([&] { joint({without}); }),
+            "judge_jointly: K1: p_no: expected a number with every no, got none");
 }
 
-/// Corrected among `trials` of a claim that it is above 0.
-Trial trial_of(const std::vector<double>& per_run, std::size_t trials) {
-  const Json row = {{"mean", 0}, {"runs", per_run.size()}, {"users", 32}, {"per_run", per_run}};
-  std::vector<Trial> all(trials, above_trial("it", row, 0, 1));
+/// Corrected among `trials` of a claim that it is above 0, or below.
+Trial trial_of(const std::vector<double>& per_run, std::size_t trials, bool above = true) {
+  const double end = std::numeric_limits<double>::infinity();
+  Trial trial = above ? between_trial("it", 0, -end, end, 0, end)
+                      : between_trial("it", 0, -end, end, -end, 0);
+  trial.per_run = per_run;
+  trial.runs = static_cast<std::int64_t>(per_run.size());
+  std::vector<Trial> all(trials, trial);
   correct_trials(all);
   return all.front();
 }
@@ -92,6 +116,7 @@ TEST(Trial, HasTheLeastLevelOfTheClaimAtWhichItSaysNo) {
   const double p = 1 - std::sqrt(12.0 / 14);
   EXPECT_NEAR(trial_of({-3, -2, -1}, 1).p_no, p, 1e-12);
   EXPECT_NEAR(trial_of({-3, -2, -1}, 2).p_no, 2 * p, 1e-12);
+  EXPECT_NEAR(trial_of({1, 2, 3}, 2, false).p_no, 2 * p, 1e-12);
   EXPECT_EQ(trial_of({-1, 0, 4}, 2).p_no, 1);    // not below 0 at all
   EXPECT_EQ(trial_of({-2, -2, -2}, 2).p_no, 0);  // without any spread
   // It and the limits say the same, on both sides of the level.
