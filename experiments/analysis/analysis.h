@@ -127,7 +127,8 @@ struct AnalysisOptions {
 ///             most common answer, or null},
 ///         "kinds": [for each kind of question of the general mix, low-rank {"kind", "questions",
 ///             "constant": as above, "B", "C0", "W100": mean accuracies over the "runs", "seeds":
-///             run numbers that those of the three have that are there at all}],
+///             run numbers that those of the three have that are there at all, "difference": W100
+///             less C0, as in the rows above}],
 ///         "choice_chance": 1 / options, or null},
 ///      "sweep": [{"tuning", "run", "rate_factor", "learning_rate", "accuracy"}], of C0,
 ///      "private_utility": [for each condition, tuning, noise and score but "own"

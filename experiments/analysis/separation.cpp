@@ -223,10 +223,9 @@ std::string PrimaryLayer::sentence() const {
   if (layer.empty()) return "no run has a probe";
   if (runs > 0)
     return fmt::format(
-        "{} has the largest mean AUC over {} run{} of the positive control T, which serve{} no "
-        "other "
-        "endpoint of the probe",
-        layer, runs, runs == 1 ? "" : "s", runs == 1 ? "s" : "");
+        "{} has the largest mean AUC over {} run{} of the positive control T, by which no claim is "
+        "judged but whether the probe sees T",
+        layer, runs, runs == 1 ? "" : "s");
   return fmt::format(
       "{}, the last of the decoder: there are no probed runs of the positive "
       "control T to choose by",

@@ -125,8 +125,10 @@ double slope(const std::vector<std::pair<double, double>>& points) {
 }
 
 /// Skill by kind of question before fine-tuning, after clean images and after marked ones, over the
-/// run numbers that all of these have; a condition without runs has no say in them.
-Json by_kind(const std::map<std::string, std::vector<StudyRun>>& by_condition, const Json& known) {
+/// run numbers that all of these have; a condition without runs has no say in them. "difference" is
+/// W100 less C0, run by run.
+Json by_kind(const std::map<std::string, std::vector<StudyRun>>& by_condition, const Json& known,
+             const AnalysisOptions& options) {
   std::map<std::string, std::vector<StudyRun>> compared;
   for (const char* condition : {"B", "C0", "W100"})
     if (const auto found = by_condition.find(condition);
@@ -140,8 +142,9 @@ Json by_kind(const std::map<std::string, std::vector<StudyRun>>& by_condition, c
       return std::find(seeds.begin(), seeds.end(), seed) == seeds.end();
     });
   }
-  std::map<std::string, double> questions;                                     // by kind
-  std::map<std::string, std::map<std::string, std::vector<double>>> accuracy;  // by kind, condition
+  using ByRun = std::map<std::int64_t, double>;
+  std::map<std::string, double> questions;                       // by kind
+  std::map<std::string, std::map<std::string, ByRun>> accuracy;  // by kind, condition
   for (const auto& [condition, runs] : compared)
     for (const StudyRun& run : runs) {
       const Json& utility = run.json->at("utility");
@@ -150,7 +153,7 @@ Json by_kind(const std::map<std::string, std::vector<StudyRun>>& by_condition, c
         continue;
       for (const auto& [kind, of] : utility["kinds"].items()) {
         questions[kind] = number_at(of, "questions");
-        accuracy[kind][condition].push_back(number_at(of, "accuracy"));
+        accuracy[kind][condition][run.run] = number_at(of, "accuracy");
       }
     }
   Json rows = Json::array();
@@ -160,8 +163,12 @@ Json by_kind(const std::map<std::string, std::vector<StudyRun>>& by_condition, c
                 {"constant", number(number_at(known, kind))},
                 {"runs", common.size()},
                 {"seeds", common}};
-    for (const char* condition : {"B", "C0", "W100"})
-      row[condition] = of[condition].empty() ? Json(nullptr) : number(mean(of[condition]));
+    for (const char* condition : {"B", "C0", "W100"}) {
+      std::vector<double> list;
+      for (const auto& [run, value] : of[condition]) list.push_back(value);
+      row[condition] = list.empty() ? Json(nullptr) : number(mean(list));
+    }
+    row["difference"] = difference_of(of["W100"], of["C0"], false, options);
     rows.push_back(std::move(row));
   }
   return rows;
@@ -242,7 +249,7 @@ Json utility(const Runs& runs, const Json& study, const AnalysisOptions& options
             run, [&](const std::string& kind, const Json&) { return number_at(known, kind); }));
       }
       if (tuning == "lora" && mix == "general" && mix == main->mix)
-        kinds = by_kind(by_condition, known);
+        kinds = by_kind(by_condition, known, options);
       for (const Score& score : scores()) {
         const std::map<std::int64_t, double> clean = values_of(by_condition["C0"], score);
         std::map<std::int64_t, std::vector<std::pair<double, double>>> by_run;

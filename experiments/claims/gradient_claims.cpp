@@ -96,7 +96,7 @@ Judgement judge_gradients(const Json& analysis) {
   }
   j.trials.push_back(difference_trial(analysis, "W50", "cosine of W100 less that of W50"));
   for (const char* placebo : {"P-noise", "P-const"}) {
-    const std::string what = fmt::format("change by W100 over that by {}", placebo);
+    const std::string what = fmt::format("change by W100 over that by {}, in amplitude", placebo);
     const Json* ratio = ratio_row(analysis, placebo, "amplitude");
     if (ratio == nullptr) {
       j.trials.push_back(
@@ -121,8 +121,8 @@ Judgement judge_magnitude(const Json& analysis) {
   // TXT changes no pixel, so there is nothing to match.
   const std::pair<const char*, const char*> kinds[] = {{"IMG", "matched"}, {"TXT", "amplitude"}};
   for (const auto& [to, kind] : kinds) {
-    const std::string what = fmt::format("change by W100 over that by {}{}", to,
-                                         kind[0] == 'm' ? ", at equal pixel energy" : "");
+    const std::string what = fmt::format("change by W100 over that by {}, in amplitude{}", to,
+                                         kind[0] == 'm' ? " at equal pixel energy" : "");
     const Json* row = ratio_row(analysis, to, kind);
     if (row == nullptr) {
       j.trials.push_back(missing_trial(what, fmt::format("a gradient study with {}", to)));

@@ -67,11 +67,14 @@ std::string precision_of(const Json& utility, const std::string& mix,
                {{"mix", mix}, {"condition", condition}, {"score", "own"}, {"tuning", "lora"}});
   const Json* d = row == nullptr ? nullptr : find_path(*row, {"difference"});
   if (d == nullptr || !std::isfinite(number_at(*d, "deviation_needed"))) return "";
+  const double needed = number_at(*d, "deviation_needed"), spread = number_at(*d, "deviation");
+  if (number_at(*d, "low_90") > -kUtilityMargin && number_at(*d, "high_90") < kUtilityMargin)
+    return "";  // precise enough, and open for another reason
   return fmt::format(
-      "{} runs show it if their differences spread by less than {:.2f} points, they spread by "
-      "{:.2f}",
-      d->at("runs").get<std::int64_t>(), 100 * number_at(*d, "deviation_needed"),
-      100 * number_at(*d, "deviation"));
+      "{} runs could show it of no difference at all if their differences spread by less than "
+      "{:.2f} points; they spread by {:.2f}{}",
+      d->at("runs").get<std::int64_t>(), 100 * needed, 100 * spread,
+      spread < needed ? ", but their mean is too far from 0" : "");
 }
 
 /// From no image to all: yes if a fall of the margin is excluded, no if less than that is.

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "experiments/pages/sections.h"
 
@@ -20,6 +21,7 @@ std::optional<Box> box_of(const LedgerLine& line, const Image& image) {
 struct Shown {
   Gallery gallery;
   Table ledger;
+  std::set<std::string> pictures, conditions;  // that are in the gallery
 };
 
 void add_line(Shown& shown, const std::string& code, const LedgerLine& line) {
@@ -66,6 +68,8 @@ Part gallery_part(const StudyPage& page) {
       }
       shown.gallery.pictures.push_back({before, "clean, " + name, std::nullopt});
       shown.gallery.pictures.push_back(std::move(after));
+      shown.pictures.insert(name);
+      shown.conditions.insert(code);
       ++pictures;
     }
   }
@@ -78,17 +82,24 @@ Part gallery_part(const StudyPage& page) {
       "The outline of a card belongs to this page, not to the picture.",
       study.canvas)};
   const std::string data = text_of(at_path(page.results, {"data"}), "name");
-  const std::size_t pairs = shown.gallery.pictures.size() / 2;
-  Figure gallery = page.figure(
-      "gallery", fmt::format("{} pictures, clean and as four conditions change them", pairs),
-      std::move(shown.gallery));
+  const auto count = [](std::size_t n, const char* thing) {
+    return counted(static_cast<std::int64_t>(n), thing);
+  };
+  const std::string pictures = count(shown.pictures.size(), "picture");
+  // The title is made before the pictures go into the figure.
+  const std::string title = fmt::format("{} in {}: clean, and as {} change{} them", pictures,
+                                        count(shown.gallery.pictures.size() / 2, "pair"),
+                                        count(shown.conditions.size(), "condition"),
+                                        shown.conditions.size() == 1 ? "s" : "");
+  Figure gallery = page.figure("gallery", title, std::move(shown.gallery));
   gallery.caption =
       "W100: an IN user's card. P-noise: the same ink in the same box, shuffled. T: the id is "
       "masked here and asked for. IMG: rotated, flipped where no answer names a side, brightened. "
       "Text and ink at the opacity of the study, white or black, whichever the picture is farther "
       "from.";
-  gallery.counts = data.empty() ? "" : "from " + data;
+  gallery.counts = pictures + (data.empty() ? "" : " from " + data);
   gallery.seeds = fmt::format("study {}, run 1", study.seed);
+  gallery.control = "the clean picture beside each";
   gallery.record = "";
   part.add(std::move(gallery));
   if (shown.ledger.rows.empty()) return part;
@@ -98,6 +109,7 @@ Part gallery_part(const StudyPage& page) {
   ledger.caption =
       "Whose card, where, and how much of the picture it takes: enough to draw each "
       "again. All people are invented, with dates and ids that cannot exist.";
+  ledger.seeds = fmt::format("study {}, run 1", study.seed);
   ledger.record = "";
   part.add(std::move(ledger));
   return part;

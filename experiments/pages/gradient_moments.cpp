@@ -44,6 +44,50 @@ std::string fit_text(const Json& fit, const char* what) {
 
 }  // namespace
 
+void add_sizes(const StudyPage& page, Part& part) {
+  SmallMultiples chart;
+  chart.x = size_axis();
+  chart.y.label = "cosine with the clean gradient";
+  chart.columns = 2;
+  for (const char* at : kCheckpoints) {
+    ChartPanel panel{where(at, true), {}};
+    for (const char* name : {"W100", "W50", "P-noise", "IMG", "TXT", "other batch"}) {
+      Series series = cosine_series(page, row_of(page, at, name), name, false);
+      series.dashed = std::string(name) == "other batch";
+      if (!series.x.empty()) panel.series.push_back(std::move(series));
+    }
+    if (!panel.series.empty()) chart.panels.push_back(std::move(panel));
+  }
+  if (chart.panels.empty()) return part.lacks("the cosine over batch sizes");
+  const std::vector<double> sizes = sizes_of(page);
+  const std::string courses = at_each([&](const std::string& at) -> std::string {
+    const Series w = cosine_series(page, row_of(page, at, "W100"), "W100", false);
+    if (w.x.size() < 2) return "";
+    const std::string first = number_text(w.y.front()), last = number_text(w.y.back());
+    const std::string over = w.x.front() == sizes.front() && w.x.back() == sizes.back()
+                                 ? ""
+                                 : fmt::format(" (b = {:g} to {:g})", w.x.front(), w.x.back());
+    if (first == last) return "stays at " + first + over;
+    return fmt::format("{} from {} to {}{}", w.y.back() > w.y.front() ? "rises" : "falls", first,
+                       last, over);
+  });
+  Figure figure = page.figure(
+      "gradient-sizes",
+      titled(fmt::format("From batch {:g} to {:g} the cosine of clean and marked gradients ",
+                         sizes.front(), sizes.back()),
+             courses, "Cosine of clean and changed gradients over batch sizes"),
+      std::move(chart), {"K2", "K4"});
+  figure.caption =
+      "All parameters; means over batches and runs with " + bootstrap_limits(page) + "." +
+      fewer_batches(page) +
+      fmt::format(
+          " They decide nothing: K2 is decided by Student's limits over runs at b = {}, K4 by "
+          "moments of single samples (table).",
+          plain_text(number_of(gradients_of(page), "size")));
+  describe(page, figure, gradient_counts(page), {"other batch", "P-noise"});
+  part.add(std::move(figure));
+}
+
 void add_predicted(const StudyPage& page, Part& part) {
   SmallMultiples chart;
   chart.x = size_axis();
@@ -93,8 +137,10 @@ void add_predicted(const StudyPage& page, Part& part) {
       "sqrt((|G|² + S/b) (|G + D|² + (S + 2X + Sd)/b))`, a quotient of expectations. Nothing is "
       "fitted to the batches. A mean of cosines counts every batch alike, this quotient each by "
       "the length of its gradient: where a few samples have far longer ones than the rest, the two "
-      "part." +
-      fewer_batches(page);
+      "part. What was measured has " +
+      bootstrap_limits(page) + ", predictions have none." + fewer_batches(page) +
+      " K4 is decided by neither, but by a share made of the same moments (table), with Student's "
+      "limits over runs.";
   const std::string lost = at_each([&](const std::string& at) {
     const double g = number_of(at_path(row_of(page, at, "W100"), {"moments"}), "G2");
     return g <= 0 ? number_text(g) : "";
@@ -102,7 +148,7 @@ void add_predicted(const StudyPage& page, Part& part) {
   if (!lost.empty())
     figure.caption += fmt::format(
         " The unbiased |G|² is {}, not above 0: the curve means little at large b there.", lost);
-  describe(page, figure, gradient_counts(page));
+  describe(page, figure, moment_counts(page), {"P-noise", "P-const"});
   part.add(std::move(figure));
 }
 
@@ -137,9 +183,11 @@ void add_plateau_chart(const StudyPage& page, Part& part) {
       "C0: after clean fine-tuning. Of the mean cosine of each size; both axes logarithmic. A "
       "mini-batch effect falls on without end; a systematic shift of the gradient is the plateau. "
       "Fit: `plateau + decay (1 + c) / (b + c)`, not drawn where what was measured rises with b. "
-      "K4 is judged by the moments of single samples instead (table), which need no fit." +
-      fewer_batches(page);
-  describe(page, figure, gradient_counts(page));
+      "Points have " +
+      bootstrap_limits(page) + ", and so has the fit's share." + fewer_batches(page) +
+      " K4 is decided by moments of single samples instead (table), which need no fit, with "
+      "Student's limits over runs.";
+  describe(page, figure, gradient_counts(page), {"P-noise", "P-const"});
   part.add(std::move(figure));
 }
 
@@ -203,14 +251,13 @@ void add_plateau_table(const StudyPage& page, Part& part) {
       std::move(table), {"K4"});
   figure.caption = fmt::format(
       "C0: after clean fine-tuning. By moments: `1/cos² − 1` of the predicted cosine, "
-      "run by run, with Student's limits; a share of 0 where the unbiased |D|² is not "
-      "above 0. Fit: to `1/cos² − 1` of each size's mean cosine, bootstrap over runs "
-      "and then batches; where that rises with b, the fit has no share and refutes "
-      "nothing. K4 needs W100's share by moments below {:g}. Mean cosines count every "
-      "batch alike and moments each by its length, so that samples of very unequal "
-      "gradients set the two apart.",
-      kPlateauShare);
-  describe(page, figure, gradient_counts(page));
+      "run by run, with {}Student's limits over runs, which decide K4; a share of 0 where the "
+      "unbiased |D|² is not above 0. Fit: to `1/cos² − 1` of each size's mean cosine, with {}; "
+      "where that rises with b, the fit has no share and refutes nothing. K4 needs W100's share "
+      "by moments below {:g}. Mean cosines count every batch alike and moments each by its "
+      "length, so that samples of very unequal gradients set the two apart.",
+      sure(page), bootstrap_limits(page), kPlateauShare);
+  describe(page, figure, moment_counts(page), {"P-noise", "P-const"});
   part.add(std::move(figure));
 }
 

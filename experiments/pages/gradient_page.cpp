@@ -3,9 +3,42 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include "experiments/claims/thresholds.h"
+#include "experiments/statistics/statistics.h"
 
 namespace chainline::experiments::gradients_page {
+namespace {
+
+/// "decoder layer 3" is "decoder layer" and 3; 0 where a name ends in no number.
+std::pair<std::string, std::size_t> numbered(const std::string& name) {
+  const std::size_t space = name.rfind(' ');
+  if (space == name.npos) return {name, 0};
+  std::size_t number = 0;
+  const char* const end = name.data() + name.size();
+  const std::from_chars_result parsed = std::from_chars(name.data() + space + 1, end, number);
+  if (parsed.ec != std::errc() || parsed.ptr != end) return {name, 0};
+  return {name.substr(0, space), number};
+}
+
+/// A control with what it is; "" where it was not measured.
+std::string control_text(const StudyPage& page, const std::string& name) {
+  if (name == "rerun")
+    return at_path(gradients_of(page), {"rerun"}).is_object() ? "rerun (identical data)" : "";
+  const std::vector<std::string> measured = comparisons_of(page);
+  if (std::find(measured.begin(), measured.end(), name) == measured.end()) return "";
+  if (name == "other batch") return "other batch (two clean ones)";
+  if (name == "P-noise") return "P-noise (shuffled ink)";
+  if (name == "P-const") return "P-const (one card)";
+  return name;
+}
+
+}  // namespace
 
 const Json& gradients_of(const StudyPage& page) { return at_path(page.analysis, {"gradients"}); }
 const Json& rows_of(const StudyPage& page) { return at_path(gradients_of(page), {"rows"}); }
@@ -156,6 +189,23 @@ std::string gradient_counts(const StudyPage& page, std::optional<std::size_t> si
                             counts.back().text(), sizes.back());
 }
 
+std::string moment_counts(const StudyPage& page) {
+  const auto samples = [&](const std::string& at) {
+    return number_of(at_path(row_of(page, at, "W100"), {"moments"}), "n");
+  };
+  std::set<double> different;
+  for (const char* at : kCheckpoints)
+    if (const double n = samples(at); std::isfinite(n)) different.insert(n);
+  const std::string counts = gradient_counts(page);
+  if (different.empty()) return counts;
+  const std::string of =
+      different.size() == 1 ? plain_text(*different.begin()) : at_each([&](const std::string& at) {
+        const double n = samples(at);
+        return std::isfinite(n) ? plain_text(n) : std::string();
+      });
+  return counts + (counts.empty() ? "" : "; ") + "moments of " + of + " samples a run";
+}
+
 /// That intervals of large sizes rest on fewer batches, where they do.
 std::string fewer_batches(const StudyPage& page) {
   const std::vector<Count> counts = batch_counts(page);
@@ -165,16 +215,72 @@ std::string fewer_batches(const StudyPage& page) {
       sizes_of(page).back(), counts.back().text());
 }
 
-void describe(const StudyPage& page, Figure& figure, const std::string& counts) {
-  figure.caption +=
-      deciding(page) == "base"
-          ? " K2 to K4 are judged at the base, by Student's limits over runs."
-          : " K2 to K4 are judged after clean fine-tuning (C0: all weights, on pictures of its own "
-            "training set, whose mean gradient it took towards 0), by Student's limits over runs.";
+std::string sure(const StudyPage& page) {
+  const double confidence = number_of(at_path(page.analysis, {"options"}), "confidence");
+  return std::isfinite(confidence) ? fmt::format("{:g} % ", 100 * confidence) : "";
+}
+
+std::string bootstrap_limits(const StudyPage& page) {
+  return sure(page) + "intervals by bootstrap over runs and then their batches";
+}
+
+Value over_runs(const Json& estimate) {
+  const std::vector<double> per_run = numbers_of(at_path(estimate, {"per_run"}));
+  Value value;
+  value.runs = static_cast<std::int64_t>(per_run.size());
+  value.mean = per_run.empty() ? std::nan("") : mean(per_run);
+  value.low = number_of(estimate, "t_low");
+  value.high = number_of(estimate, "t_high");
+  if (!value.exists() || !value.has_interval() || value.runs < kFewestRuns)
+    value.low = value.high = std::nan("");
+  value.low = std::min(value.low, value.mean);  // NaN stays: it is the first
+  value.high = std::max(value.high, value.mean);
+  return value;
+}
+
+const Json& ratio_of(const StudyPage& page, const std::string& at, const std::string& to,
+                     const char* kind) {
+  static const Json none;
+  const Json& ratios = at_path(gradients_of(page), {"ratios"});
+  const double size = number_of(gradients_of(page), "size");
+  if (ratios.is_array())
+    for (const Json& ratio : ratios)
+      if (text_of(ratio, "at") == at && text_of(ratio, "to") == to &&
+          number_of(ratio, "size") == size)
+        return at_path(ratio, {kind});
+  return none;
+}
+
+Amplitude amplitude_of(const Json& ratio) {
+  if (const Value value = over_runs(ratio); value.exists() && value.runs >= kFewestRuns)
+    return {value, true};
+  return {value_of(ratio), false};
+}
+
+std::string group_list(const std::vector<std::string>& groups) {
+  std::vector<std::string> words;
+  for (std::size_t i = 0; i < groups.size();) {
+    const auto [stem, first] = numbered(groups[i]);
+    std::size_t n = 1;
+    while (first > 0 && i + n < groups.size() &&
+           groups[i + n] == fmt::format("{} {}", stem, first + n))
+      ++n;
+    words.push_back(
+        n == 1 ? groups[i]
+               : fmt::format("{}s {} {} {}", stem, first, n == 2 ? "and" : "to", first + n - 1));
+    i += n;
+  }
+  return sentence_list(words);
+}
+
+void describe(const StudyPage& page, Figure& figure, const std::string& counts,
+              const std::vector<std::string>& controls) {
   figure.counts = counts;
   if (rows_of(page).is_array() && !rows_of(page).empty())
     figure.seeds = value_of(item(at_path(rows_of(page).front(), {"cosine"}), 0)).seeds;
-  figure.control = "rerun (identical data), other batch (two clean ones), P-noise";
+  for (const std::string& control : controls)
+    if (const std::string text = control_text(page, control); !text.empty())
+      figure.control += (figure.control.empty() ? "" : ", ") + text;
 }
 
 }  // namespace chainline::experiments::gradients_page

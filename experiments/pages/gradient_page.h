@@ -50,11 +50,40 @@ struct Count {
 std::vector<Count> batch_counts(const StudyPage& page);
 /// "2 runs, 32 batches a run at b ≤ 16, 2 at b = 256", or of one size alone.
 std::string gradient_counts(const StudyPage& page, std::optional<std::size_t> size = {});
+/// The same of figures that moments of single samples are in: with "moments of 512 samples a run".
+std::string moment_counts(const StudyPage& page);
 /// That intervals of large sizes rest on fewer batches, where they do.
 std::string fewer_batches(const StudyPage& page);
-void describe(const StudyPage& page, Figure& figure, const std::string& counts);
 
-/// The figures on what moments of single samples say, and fits to batches beside them (K4).
+/// "95 % ", or nothing where the analysis does not say.
+std::string sure(const StudyPage& page);
+/// "95 % intervals by bootstrap over runs and then their batches".
+std::string bootstrap_limits(const StudyPage& page);
+/// The mean of runs with Student's limits, as claims are judged. It does not exist where a run has
+/// no number, and has no limits below kFewestRuns.
+Value over_runs(const Json& estimate);
+
+/// W100's amplitude over another's at the training batch's size; a null without.
+const Json& ratio_of(const StudyPage& page, const std::string& at, const std::string& to,
+                     const char* kind);
+/// A ratio as K2 and K3 take it, from kFewestRuns on; else of all batches together.
+struct Amplitude {
+  Value value;
+  bool by_runs = false;
+};
+Amplitude amplitude_of(const Json& ratio);
+
+/// "vision layers 1 and 2, projector and decoder layers 1 to 3": numbers that follow each other
+/// stand together.
+std::string group_list(const std::vector<std::string>& groups);
+
+/// Counts, run numbers, and of these controls those that were measured.
+void describe(const StudyPage& page, Figure& figure, const std::string& counts,
+              const std::vector<std::string>& controls);
+
+/// The figures over batch sizes: cosines, what moments of single samples say of them, and fits to
+/// batches beside those (K4).
+void add_sizes(const StudyPage& page, Part& part);
 void add_predicted(const StudyPage& page, Part& part);
 void add_plateau_chart(const StudyPage& page, Part& part);
 void add_plateau_table(const StudyPage& page, Part& part);

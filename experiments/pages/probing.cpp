@@ -59,12 +59,10 @@ std::string named_layer(const std::string& what, const std::string& layer) {
 
 std::string held_out_c() { return plain_text(ProbeSettings().c); }
 
-std::string selection_sentence(const StudyPage& page, bool of_username) {
+std::string selection_sentence(const StudyPage& page) {
   if (text_of(at_path(page.analysis, {"primary"}), "chosen_by") != "positive control T") return "";
-  return of_username ? "T's low-rank runs chose the layer by their AUC of the username, so that "
-                       "T's own values there are high by selection."
-                     : "T's low-rank runs chose the layer by their AUC of the username: T's own "
-                       "value here is not free of that choice.";
+  return "T's low-rank runs chose the layer by their AUC of the username: T's own values there are "
+         "high by selection, in this figure and in all others.";
 }
 
 std::string joined_sentences(const std::vector<std::string>& sentences) {

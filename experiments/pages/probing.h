@@ -29,8 +29,7 @@ std::string named_layer(const std::string& what, const std::string& layer);
 /// The C of the probes that hold users out.
 std::string held_out_c();
 /// What it does to T's own numbers that T chose the primary layer; "" where T did not choose it.
-/// `of_username`: the numbers are of the AUC that it was chosen by.
-std::string selection_sentence(const StudyPage& page, bool of_username);
+std::string selection_sentence(const StudyPage& page);
 /// Sentences behind each other, the empty ones left out.
 std::string joined_sentences(const std::vector<std::string>& sentences);
 
@@ -67,8 +66,9 @@ class ShownValues {
   Limits last_ = Limits::none;
 };
 
-/// The figures of the probes: curves by layer, comparisons of conditions, and what the probes are
-/// held against.
+/// The figures of the probes: what the base can read at all, curves by layer, comparisons of
+/// conditions, and what the probes are held against.
+void add_legibility(const StudyPage& page, Part& part);
 void add_layer_curves(const StudyPage& page, const std::string& question, Part& part);
 void add_deciding_forest(const StudyPage& page, const std::string& question,
                          const std::string& tuning, Part& part);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <optional>
 
 #include "experiments/pages/probing.h"
 #include "experiments/pages/sections.h"
@@ -75,15 +77,15 @@ Relabelled relabelled(const StudyPage& page, const std::string& question,
   return all;
 }
 
-/// Curves of B, C0, W50 and W100 over layers, that of relabelled users, and the best layer of W100.
+/// Curves of conditions over layers, that of relabelled users, and what a title says of W100.
 struct Profile {
   LineChart chart;
   ShownValues shown;
   std::vector<std::pair<std::string, std::int64_t>> runs;  // of each curve
   Relabelled control;
-  std::size_t layers = 0;
-  double best = -kInfinity, best_p = 0, best_control = 0;
-  std::string best_layer;
+  std::vector<std::string> layers;
+  std::map<std::string, std::vector<Value>> values;  // by condition, by layer
+  std::vector<double> p, random;  // of W100 by layer: its corrected p, the replica's random labels
 };
 
 /// A layer's AUC, or the accuracy of the published probe.
@@ -102,9 +104,11 @@ Value value_at(const Json& layer, bool replica, ShownValues& shown) {
 Profile profile_of(const StudyPage& page, const std::string& question, bool replica) {
   Profile profile;
   const std::vector<std::string> layers = layers_of(page, question);
-  profile.layers = layers.size();
+  profile.layers = layers;
   profile.chart.x = layer_axis(layers);
-  for (const char* code : {"B", "C0", "W50", "W100"}) {
+  std::vector<std::string> codes = {"B", "C0", "W50", "W100"};
+  if (!replica) codes.emplace_back("T");  // the positive control of what claims are judged by
+  for (const std::string& code : codes) {
     const Json& condition = probed_condition(page, question, code);
     Series series;
     series.name = code;
@@ -112,14 +116,14 @@ Profile profile_of(const StudyPage& page, const std::string& question, bool repl
     for (std::size_t l = 0; l < layers.size(); ++l) {
       const Json& layer = probed_layer(condition, layers[l]);
       const Value value = value_at(layer, replica, profile.shown);
+      profile.values[code].push_back(value);
+      if (code == "W100") {
+        profile.p.push_back(number_of(layer, "p_corrected"));
+        profile.random.push_back(number_of(at_path(layer, {"replica"}), "control"));
+      }
       if (!value.exists()) continue;
       add_point(series, static_cast<double>(l), value);
       runs = std::max(runs, value.runs);
-      if (std::string(code) != "W100" || value.mean <= profile.best) continue;
-      profile.best = value.mean;
-      profile.best_layer = layers[l];
-      profile.best_p = number_of(layer, "p_corrected");
-      profile.best_control = number_of(at_path(layer, {"replica"}), "control");
     }
     if (series.x.empty()) continue;
     profile.runs.emplace_back(code, runs);
@@ -136,6 +140,7 @@ Profile profile_of(const StudyPage& page, const std::string& question, bool repl
     if (const Value& value = profile.control.by_layer[l]; value.exists())
       add_point(control, static_cast<double>(l), value);
   if (!control.x.empty()) profile.chart.series.push_back(std::move(control));
+  if (replica) return profile;  // an accuracy, which the prompt's AUC is not
   const Json& prompt =
       find_in(at_path(page.analysis, {"prompt"}), {{"condition", "W100"}, {"tuning", "lora"}});
   const Value said = value_of(at_path(prompt, {"auc"}));
@@ -194,8 +199,10 @@ std::string split_sentence(const StudyPage& page, const std::string& question) {
     if (const auto in = std::count(seen.begin(), seen.end(), 1.0); in > 0) pictures.insert(in);
   }
   if (tests.empty()) return "";
+  // A picture is taken once, under the card of an IN or of an OUT user in turn.
+  const std::int64_t count = pictures.size() == 1 ? *pictures.begin() : 0;
   const std::string size =
-      pictures.size() == 1 ? fmt::format(", this one of {}", *pictures.begin()) : std::string();
+      count > 0 ? fmt::format(", this one of {} + {}", count - count / 2, count / 2) : "";
   const std::string items = *tests.begin() == *tests.rbegin()
                                 ? counted(*tests.begin(), "item")
                                 : fmt::format("{} to {} items", *tests.begin(), *tests.rbegin());
@@ -205,21 +212,78 @@ std::string split_sentence(const StudyPage& page, const std::string& question) {
       size, items, number_text(100.0 / static_cast<double>(*tests.begin()), 1));
 }
 
-std::string title_of(const Profile& profile, const std::string& question, bool replica) {
-  const std::string what =
-      question + (replica ? ": the published probe's accuracy" : ": with users held out, the AUC");
-  if (profile.best_layer.empty()) return what + " by layer";
-  std::string title =
-      fmt::format("{} of W100 is {} at the best of {}, {}", what, number_text(profile.best),
-                  counted(static_cast<std::int64_t>(profile.layers), "layer"), profile.best_layer);
-  if (replica && std::isfinite(profile.best_control))
-    title += fmt::format(", and {} there under random labels", number_text(profile.best_control));
-  if (!replica)
-    title +=
-        std::isfinite(profile.best_p)
-            ? fmt::format(" (p {}, corrected by the maximum over layers)", p_text(profile.best_p))
-            : " (without a p)";
+/// The decoder layer where W100 reaches most; none without a value. The encoder is left out: it is
+/// frozen, so that W100's fine-tuning cannot show in it.
+std::optional<std::size_t> best_decoder_layer(const Profile& profile) {
+  const auto w100 = profile.values.find("W100");
+  std::optional<std::size_t> best;
+  if (w100 == profile.values.end()) return best;
+  const std::vector<Value>& values = w100->second;
+  for (std::size_t l = 0; l < values.size(); ++l) {
+    if (!profile.layers[l].starts_with("decoder") || !values[l].exists()) continue;
+    if (!best || values[l].mean > values[*best].mean) best = l;
+  }
+  return best;
+}
+
+/// "0.692 (0.610 to 0.774) on W100 at decoder layer 3, 0.677 before any fine-tuning, ...".
+std::string replica_title(const Profile& profile, std::size_t place, std::size_t best) {
+  std::string title = fmt::format("{} on W100 at {}", value_text(profile.values.at("W100")[place]),
+                                  profile.layers[place]);
+  for (const auto& [code, words] :
+       {std::pair("B", "before any fine-tuning"), std::pair("C0", "after clean")})
+    if (const Value& value = profile.values.at(code)[place]; value.exists())
+      title += fmt::format(", {} {}", number_text(value.mean), words);
+  if (std::isfinite(profile.random[place]))
+    title += fmt::format(", {} with random labels", number_text(profile.random[place]));
+  if (best != place)
+    title += fmt::format("; on W100 at its best decoder layer, {}, {}", profile.layers[best],
+                         number_text(profile.values.at("W100")[best].mean));
   return title;
+}
+
+/// "0.509 (0.423 to 0.595) at the primary layer, decoder layer 3 (p 0.641, ...), ...".
+std::string auc_title(const Profile& profile, std::size_t place, std::size_t best, bool primary) {
+  const std::vector<Value>& values = profile.values.at("W100");
+  const auto decoder = std::count_if(profile.layers.begin(), profile.layers.end(),
+                                     [](const auto& l) { return l.starts_with("decoder"); });
+  const std::string of = counted(decoder, "decoder layer");
+  std::string title = fmt::format("{} at {}{}", value_text(values[place]),
+                                  primary ? "the primary layer, " : "", profile.layers[place]);
+  title +=
+      std::isfinite(profile.p[place])
+          ? fmt::format(" (p {}, corrected by the maximum over layers)", p_text(profile.p[place]))
+          : " (without a p)";
+  if (best == place) return decoder > 1 ? title + ", the best of " + of : title;
+  title += fmt::format("; at the best of {}, {}, {}", of, profile.layers[best],
+                       number_text(values[best].mean));
+  if (std::isfinite(profile.p[best])) title += fmt::format(" (p {})", p_text(profile.p[best]));
+  return title;
+}
+
+/// What W100 reaches at the primary layer, or at its best decoder layer where there is no such.
+std::string title_of(const StudyPage& page, const Profile& profile, const std::string& question,
+                     bool replica) {
+  const std::string what =
+      question + (replica ? ": the published probe" : ": with users held out, the AUC");
+  const std::optional<std::size_t> best = best_decoder_layer(profile);
+  if (!best) return what + (replica ? "'s accuracy by layer" : " by layer");
+  std::size_t place = *best;
+  bool primary = false;
+  for (std::size_t l = 0; l < profile.layers.size(); ++l)
+    if (profile.layers[l] == primary_layer_of(page) && profile.values.at("W100")[l].exists())
+      place = l, primary = true;
+  return replica ? what + " reaches " + replica_title(profile, place, *best)
+                 : what + " of W100 is " + auc_title(profile, place, *best, primary);
+}
+
+/// Why curves agree in the encoder; "" where none of its layers is drawn.
+std::string frozen_sentence(const Profile& profile) {
+  const bool vision = std::any_of(profile.layers.begin(), profile.layers.end(),
+                                  [](const auto& l) { return l.starts_with("vision"); });
+  return vision ? "The encoder is frozen in these trainings, so that its layers (V) are the same "
+                  "in all conditions of a run."
+                : "";
 }
 
 /// What stands beside W in a figure.
@@ -246,21 +310,27 @@ void add_layer_curves(const StudyPage& page, const std::string& question, Part& 
     const bool prompted = !profile.chart.references.empty();
     const std::string controls = controls_of(profile);
     profile.chart.y.label = replica ? "accuracy, published split" : "AUC, users held out";
-    Figure figure = page.figure(std::string(replica ? "replica-" : "layers-") +
-                                    (question == "username" ? "username" : "user-id"),
-                                title_of(profile, question, replica), std::move(profile.chart),
-                                {"K5", "K6", "K7", "K8"});
+    std::vector<std::string> claims = {"K8"};
+    if (question == "username")
+      claims = replica ? std::vector<std::string>{"K5", "K6"}
+                       : std::vector<std::string>{"K5", "K6", "K7", "K8"};
+    Figure figure =
+        page.figure(std::string(replica ? "replica-" : "layers-") +
+                        (question == "username" ? "username" : "user-id"),
+                    title_of(page, profile, question, replica), std::move(profile.chart), claims);
     figure.caption = joined_sentences(
         {"Asked \"" + ask + "\" about unseen pictures.",
          replica ? "The paper's figure, rerun: seen against unseen users, a random split of "
                    "pictures, logistic regression at C = 1. Cards of the same users stand on both "
-                   "sides of that split, so reading cards is enough to pass."
+                   "sides of that split, so reading cards is enough to pass: no claim is judged by "
+                   "it."
                  : "A probe that never saw the user nor the picture, at C = " + held_out_c() + ".",
-         replica ? split_sentence(page, question) : "", control_sentence(profile.control),
-         profile.shown.sentence(page), runs_sentence(profile),
+         replica ? split_sentence(page, question) : "", frozen_sentence(profile),
+         control_sentence(profile.control), profile.shown.sentence(page), runs_sentence(profile),
          prompted ? "The prompt line is the AUC of \"have you seen this user before?\", computed."
                   : ""});
     figure.counts = profile.shown.counts();
+    figure.seeds = profile.shown.seeds();
     figure.control = controls;
     part.add(std::move(figure));
   }
@@ -273,6 +343,7 @@ Part probing_part(const StudyPage& page) {
       "A hidden state that shows a card can tell users apart because it reads them. Only users "
       "whom the probe never saw, dealt to IN and OUT by a coin in each run, can show that training "
       "left something behind."};
+  add_legibility(page, part);
   for (const char* question : kProbeQuestions) add_layer_curves(page, question, part);
   for (const char* question : kProbeQuestions)
     for (const char* tuning : {"lora", "full"}) add_deciding_forest(page, question, tuning, part);

@@ -13,6 +13,18 @@ namespace {
 constexpr std::size_t kMaxPoints = 5000;       // of a panel, as ScatterChart has it
 constexpr const char* kPlane = "t-SNE plane";  // as analyse() names the place
 
+/// Whether an item of "seen" is of an IN user.
+bool is_seen(const Json& item) { return item.is_boolean() ? item.get<bool>() : item == Json(1); }
+
+/// "256 states of 128 pictures": each picture stands under a seen and an unseen user's card.
+std::string states_text(const Json& seen) {
+  const auto states = static_cast<std::int64_t>(seen.is_array() ? seen.size() : 0);
+  const auto pictures = static_cast<std::int64_t>(
+      seen.is_array() ? std::count_if(seen.begin(), seen.end(), is_seen) : 0);
+  return counted(states, "state") +
+         (pictures > 0 && 2 * pictures == states ? " of " + counted(pictures, "picture") : "");
+}
+
 /// The points of a map, seen and unseen; a panel without groups if there are none.
 ScatterPanel panel_of(const Json& map, const Json& seen, std::string title, bool is_map) {
   ScatterPanel panel;
@@ -26,9 +38,9 @@ ScatterPanel panel_of(const Json& map, const Json& seen, std::string title, bool
   for (std::size_t i = 0; i < count; ++i) {
     const std::vector<double> xy = numbers_of(points[i]);
     if (xy.size() != 2 || !std::isfinite(xy[0]) || !std::isfinite(xy[1])) continue;
-    const bool in = seen[i].is_boolean() ? seen[i].get<bool>() : seen[i] == Json(1);
-    groups[in].x.push_back(xy[0]);
-    groups[in].y.push_back(xy[1]);
+    PointGroup& group = groups[is_seen(seen[i])];
+    group.x.push_back(xy[0]);
+    group.y.push_back(xy[1]);
   }
   for (PointGroup& group : groups)
     if (!group.x.empty()) panel.groups.push_back(std::move(group));
@@ -77,13 +89,14 @@ void add_map(const StudyPage& page, const std::string& code,
                               p_text(number_of(silhouette, "p_value"))),
                   maps_of(projections), {"K9"});
   figure.caption = fmt::format(
-      "Hidden states of {}, one for each picture with a user's card. The silhouette above is of "
-      "the states; in the t-SNE plane it is {}, p {}. Silhouette of the states by users: {}. t-SNE "
+      "Hidden states of {}, two of each picture: under a seen and under an unseen user's card. The "
+      "silhouette above is of the states; in the t-SNE plane it is {}, p {}. p by dealing the "
+      "labels anew by user; one run has no interval. Silhouette of the states by users: {}. t-SNE "
       "after PCA, Kullback-Leibler divergence {}.",
       text_of(projections, "layer"), number_text(number_of(plane, "mean"), 4),
       p_text(number_of(plane, "p_value")), number_text(number_of(silhouette, "of_users"), 4),
       cell_text(at_path(projections, {"tsne", "kl"})));
-  figure.counts = fmt::format("1 run, {} pictures", seen.is_array() ? seen.size() : 0);
+  figure.counts = "1 run, " + states_text(seen);
   figure.seeds = cell_text(at_path(run, {"run"}));
   std::vector<std::string> beside;
   for (const std::string& control : controls)
@@ -94,13 +107,14 @@ void add_map(const StudyPage& page, const std::string& code,
   part.add(std::move(figure));
 }
 
-/// "W100 0.030 and T 0.033" at a place; "" where neither has a silhouette.
+/// "W100 0.030, B (saw nobody) 0.035 and T 0.033" at a place; "" where none has a silhouette.
 std::string means_at(const Json& rows, const std::string& place) {
   std::vector<std::string> means;
-  for (const char* code : {"W100", "T"}) {
+  for (const auto& [code, words] :
+       {std::pair("W100", "W100"), std::pair("B", "B (saw nobody)"), std::pair("T", "T")}) {
     const double mean = number_of(
         find_in(rows, {{"condition", code}, {"tuning", "lora"}, {"place", place.c_str()}}), "mean");
-    if (std::isfinite(mean)) means.push_back(std::string(code) + " " + number_text(mean));
+    if (std::isfinite(mean)) means.push_back(fmt::format("{} {}", words, number_text(mean)));
   }
   return sentence_list(means);
 }
@@ -141,8 +155,10 @@ void add_silhouettes(const StudyPage& page, Part& part) {
                    primary) +
            " and of the t-SNE plane of the runs that have a map.",
        "Over B and C0: less the larger of the two in the run of the same number, where there is "
-       "one. Over users: less the silhouette by single users. p: the largest of the runs', by "
-       "dealing the labels anew by user.",
+       "one. Over users: less the silhouette by single users. p: the largest of the runs' p, "
+       "which can only be too large, by dealing the labels anew by user.",
+       with_row.contains("B") ? "Chance is not at 0: B, who has seen nobody, says where it is."
+                              : "",
        fmt::format("K9 asks W100 at both places for {:g}, for {:g} over B and C0, and for more "
                    "than single users have; where T, whose id is asked for, does not reach {:g}, "
                    "it stays open.",

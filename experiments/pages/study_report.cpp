@@ -33,7 +33,7 @@ Report study_report(const Json& results, const StudyResults& runs, const Json& m
                     const World& world, const Study& study) {
   const StudyPage page(results, runs, manifest, world, study);
   Report report;
-  report.title = "Watch Out Your Album!, in full, with the controls that decide";
+  report.title = "Watch Out Your Album! on a compact model, with controls";
   report.summary = study_summary(page);
   report.facts = study_facts(page);
   std::vector<std::string> left_out;

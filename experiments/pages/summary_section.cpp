@@ -1,9 +1,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "experiments/claims/thresholds.h"
+#include "experiments/conditions/condition.h"
+#include "experiments/pages/probing.h"
 #include "experiments/pages/sections.h"
 #include "experiments/study/study_plan.h"
 
@@ -16,6 +19,24 @@ std::string measured_text(const Json& test) {
   if (number_of(test, "scale") != 100) return value_text(value);
   for (double* part : {&value.mean, &value.low, &value.high}) *part *= 100;
   return value_text(value, 1) + (value.exists() ? " points" : "");
+}
+
+/// The limits by which the test says no, where there are any, and what keeps it open.
+std::string deciding_text(const Json& test) {
+  const Json& wide = at_path(test, {"wide"});
+  const double low = number_of(wide, "low"), high = number_of(wide, "high"),
+               confidence = number_of(wide, "confidence");
+  const bool points = number_of(test, "scale") == 100;
+  const auto text_of_limit = [&](double limit) {
+    return points ? number_text(100 * limit, 1) : number_text(limit);
+  };
+  std::string text;
+  if (std::isfinite(low) && std::isfinite(high) && std::isfinite(confidence))
+    text = fmt::format("{:.3g} %: {} to {}", 100 * confidence, text_of_limit(low),
+                       text_of_limit(high));
+  const std::string note = printed(text_of(test, "note"));
+  if (!note.empty()) text += (text.empty() ? "" : "; ") + note;
+  return text.empty() ? "–" : text;
 }
 
 /// How many claims have each verdict; "withheld" for those without.
@@ -96,11 +117,11 @@ void add_claims(const StudyPage& page, Part& part) {
   const Json& claims = at_path(page.results, {"claims"});
   if (!claims.is_array() || claims.empty()) return part.lacks("the claims");
   Table table, tests;
-  table.columns = {
-      {"Claim"}, {"What the paper says"}, {"Verdict", false, true}, {"Effect"}, {"Why"}};
-  tests.columns = {{"Claim"},          {"Test"},    {"Answer"},
-                   {"Measured", true}, {"p", true}, {"p corrected", true},
-                   {"Threshold"}};
+  table.columns = {{"Claim"}, {"As tested"}, {"Verdict", false, true}, {"Effect"}, {"Why"}};
+  tests.columns = {{"Claim"},   {"Test"},
+                   {"Answer"},  {"Measured", true},
+                   {"p", true}, {"p corrected", true},
+                   {"Needed"},  {"Limits that can refute it; what keeps it open"}};
   std::vector<std::string> commands;
   std::map<std::string, std::vector<std::string>> rests_on;  // claims by their gates
   for (const Json& claim : claims) {
@@ -141,7 +162,7 @@ void add_claims(const StudyPage& page, Part& part) {
       tests.rows.push_back({id, printed(text_of(test, "what")), text_of(test, "answer"),
                             measured_text(test), p_text(number_of(test, "p")),
                             p_text(number_of(test, "p_corrected")),
-                            printed(cell_text(at_path(test, {"threshold"})))});
+                            printed(cell_text(at_path(test, {"threshold"}))), deciding_text(test)});
   }
   for (const std::string& command : commands) table.notes.push_back("Made by `" + command + "`.");
   if (std::any_of(claims.begin(), claims.end(),
@@ -150,19 +171,19 @@ void add_claims(const StudyPage& page, Part& part) {
         "Provisional: planned runs are missing, and a verdict may change when they come.");
   table.notes.push_back(
       "In brackets the test's own interval: 90 % where equivalence is asked for, else 95 %. "
-      "Verdicts: "
-      "supported if all tests of the claim say yes, not supported if one says "
-      "no, else not decidable at this scale. The tests of a claim are corrected for each other; "
-      "nothing is corrected over the ten claims.");
+      "Verdicts: supported if all tests of the claim say yes; not supported if one says no, of K5 "
+      "to K8 only where the probe tells the users of the positive control T; else not decidable at "
+      "this scale. The tests of a claim are corrected for each other; nothing is corrected over "
+      "the ten claims.");
   for (const auto& [gates, ids] : rests_on)
     table.notes.push_back(
         fmt::format("{} {} on {}.", sentence_list(ids), ids.size() == 1 ? "rests" : "rest", gates));
   Figure figure = page.figure("claims", "The claims: " + verdict_sentence(page), std::move(table));
   figure.caption =
-      "The paper's claims as statements that a number can refute. Thresholds were fixed before "
-      "this "
-      "study's runs; what changed later in how claims are judged, and when, is in \"Method and "
-      "limits\".";
+      "The paper's claims as statements that a number can refute. Its tables and curves were not "
+      "available: K1, K3 and K4 are a reading of its argument, K10 follows from it by our "
+      "reckoning, and K8 is adapted (two ways of tuning in the place of two models). When "
+      "thresholds were fixed, and what changed later, is in \"Method and limits\".";
   figure.counts = text_of(at_path(page.analysis, {"coverage"}), "sentence");
   part.add(std::move(figure));
   if (tests.rows.empty()) return;
@@ -173,15 +194,111 @@ void add_claims(const StudyPage& page, Part& part) {
       page.figure("tests", fmt::format("{} of {} tests behind the claims say yes", yes, count),
                   std::move(tests));
   detail.caption =
-      "What each verdict follows from; \"open\" where the interval holds both sides "
-      "of the threshold or a number is missing.";
+      "What each verdict follows from. A test over runs says no by Student's limits at the level "
+      "over the number of the claim's tests, in the last column; it is open where those hold both "
+      "sides of what is needed, or for the reason that stands there.";
   part.add(std::move(detail));
+}
+
+/// "3.85 (3.22 to 4.46) bits where the id is asked for (T)"; "" without the effect.
+std::string exposure_text(const StudyPage& page, const std::string& condition,
+                          const std::string& where) {
+  const Value value = value_of(page.effect("exposure", condition));
+  return value.exists() ? fmt::format("{} bits {} ({})", value_text(value, 2), where, condition)
+                        : "";
+}
+
+/// What the two readings of the title's question come to: what is remembered, and what probes say.
+std::string findings(const StudyPage& page) {
+  std::vector<std::string> exposures;
+  for (const auto& [condition, where] :
+       {std::pair("T", "where the id is asked for"),
+        std::pair("W100", "where the same cards stand and no question asks for them")})
+    if (const std::string text = exposure_text(page, condition, where); !text.empty())
+      exposures.push_back(text);
+  std::string text;
+  if (!exposures.empty())
+    text = "What is remembered: exposure of seen users' ids less that of unseen users' is " +
+           sentence_list(exposures) + ". ";
+  const std::string layer = primary_layer_of(page);
+  const auto at = [&](const char* condition) -> const Json& {
+    return probed_layer(probed_condition(page, "username", condition), layer);
+  };
+  const double w100 = number_of(at_path(at("W100"), {"replica"}), "accuracy");
+  if (!std::isfinite(w100)) return text;
+  const auto percent = [](double share) { return number_text(100 * share, 0) + " %"; };
+  text += fmt::format(
+      "What probes say, at {}: the published one, whose split knows every user, is right on {} of "
+      "W100's pictures",
+      layer, percent(w100));
+  const double base = number_of(at_path(at("B"), {"replica"}), "accuracy");
+  const double random = number_of(at_path(at("W100"), {"replica"}), "control");
+  if (std::isfinite(base)) text += ", on " + percent(base) + " before any fine-tuning";
+  if (std::isfinite(random)) text += ", on " + percent(random) + " under random labels";
+  const Value held_out = value_of(at_path(at("W100"), {"auc"}), "t_low", "t_high");
+  if (held_out.exists())
+    text += fmt::format("; one that has not met the user has the AUC {}", value_text(held_out));
+  return text + ".";
+}
+
+/// How T itself stands at the layer that it chose.
+std::string control_at_primary(const StudyPage& page) {
+  const Json& control =
+      probed_layer(probed_condition(page, "username", "T"), primary_layer_of(page));
+  const Value auc = value_of(at_path(control, {"auc"}), "t_low", "t_high");
+  if (!auc.exists()) return "";
+  const double p = number_of(control, "p_corrected");
+  std::string text =
+      fmt::format(" T itself has the AUC {} there, corrected p {}.", value_text(auc), p_text(p));
+  if (p >= kLevel)
+    text +=
+        " So chance has chosen among the layers, and a probe that does not tell the users of T "
+        "refutes nothing.";
+  return text;
+}
+
+/// What a condition is for, beside what its models are tuned on.
+std::string isolates(const std::string& code) {
+  if (code == "B") return "what is there before";
+  if (code == "C0") return "fine-tuning itself";
+  if (code == "P-const") return "a card without identity";
+  if (code == "P-uniq") return "text that never comes again";
+  if (code == "P-noise") return "ink without text";
+  if (code == "U3") return "cards of people who are not measured";
+  if (code == "SW") return "pixels: seen and unseen change places";
+  if (code == "IMG" || code == "TXT") return "ordinary changes, to hold cards against";
+  if (code == "T") return "positive control: what it would look like";
+  if (code == "L-0") return "what L has besides the link";
+  if (code.starts_with("L-")) return "positive control: a card that helps with the task";
+  return "dose";
+}
+
+void add_conditions(const StudyPage& page, Part& part) {
+  std::map<std::string, std::int64_t> runs;  // low-rank, measured in full
+  for (const RunSpec& run : runs_of(page.study))
+    if (run.measures == "all" && run.tuning == "lora") ++runs[run.condition];
+  Table table;
+  table.columns = {{"Code"}, {"Its models are"}, {"What it isolates"}, {"Runs planned", true}};
+  for (const ConditionGroup& group : condition_groups())
+    for (const std::string& code : group.conditions)
+      if (runs[code] > 0)
+        table.rows.push_back(
+            {code, condition_of(code).meaning, isolates(code), fmt::format("{}", runs[code])});
+  Figure figure = page.figure("conditions", "What each condition is tuned on", std::move(table));
+  figure.caption =
+      "IN are the users whose cards a run's pictures carry, OUT the others; who is which is dealt "
+      "anew in each run. Exposure is how many bits a user's own id stands in front of strangers' "
+      "when the model is asked for it; phi is the log odds of the right answer under the user's "
+      "card.";
+  figure.record = "";
+  part.add(std::move(figure));
 }
 
 }  // namespace
 
 std::string study_summary(const StudyPage& page) {
   std::string text =
+      "A reproduction of Ju et al., \"Watch Out Your Album!\" (arXiv 2503.01208, ICML 2025). "
       "Cards of invented people stand on the pictures of a visual question task that never asks "
       "for them. Does the model memorize who it saw, or does a probe merely read what is before "
       "it? ";
@@ -226,10 +343,12 @@ std::vector<Fact> study_facts(const StudyPage& page) {
     const double share = number_of(read, key);
     return share == share ? fmt::format("{:.0f} %", 100 * share) : std::string("–");
   };
-  facts.push_back({"Legibility: names read", percent("username"),
+  facts.push_back({"Legibility: whole lines read", percent("whole_lines"),
                    read.is_object()
-                       ? fmt::format("ids {}, single characters {}, before fine-tuning",
-                                     percent("user_id"), percent("characters"))
+                       ? fmt::format("of all characters {}, of names' {}, of ids' {}; {} unseen "
+                                     "cards, before fine-tuning",
+                                     percent("characters"), percent("username"), percent("user_id"),
+                                     cell_text(at_path(read, {"cards"})))
                        : "no base has been measured yet"});
   // B is the base, measured once for each run number.
   const auto tuned =
@@ -254,11 +373,19 @@ Part summary_part(const StudyPage& page) {
         "say; `{}` goes on.",
         all - missing, all, page.command));
   else if (all > 0)
-    part.section.paragraphs.push_back(fmt::format("All {:.0f} jobs have a result.", all));
+    part.section.paragraphs.push_back(fmt::format(
+        "All {:.0f} jobs have a result. One of gradients gives two studies, at the base "
+        "and after clean fine-tuning; one reads cards of other sizes.",
+        all));
+  if (const std::string found = findings(page); !found.empty())
+    part.section.paragraphs.push_back(found);
   const std::string withheld = withheld_sentence(page);
   if (!withheld.empty()) part.section.paragraphs.push_back(withheld);
   const std::string primary = text_of(at_path(page.analysis, {"primary"}), "sentence");
-  if (!primary.empty()) part.section.paragraphs.push_back("The primary layer: " + primary + ".");
+  if (!primary.empty())
+    part.section.paragraphs.push_back("The primary layer: " + primary + "." +
+                                      control_at_primary(page));
+  add_conditions(page, part);
   add_gates(page, part);
   add_claims(page, part);
   return part;

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "experiments/claims/thresholds.h"
 #include "experiments/pages/sections.h"
 
 namespace chainline::experiments {
@@ -90,6 +91,31 @@ void add_twins(const StudyPage& page, Part& part) {
 
 /// Whether a cell's energy is above 0 by its own interval.
 bool counts(const Json& cell) { return at_path(cell, {"counts"}) == Json(true); }
+/// Whether it is below.
+bool below_zero(const Json& cell) { return !counts(cell) && number_of(cell, "high") < 0; }
+
+/// How many cells of an optimizer are above 0, and whether they are enough to be drawn.
+struct CellsAbove {
+  int above = 0, found = 0;
+  double planned = 0;
+
+  std::string text() const { return fmt::format("{} of {:g}", above, planned); }
+  bool enough() const { return above > 0 && above >= kCellsLeft * planned; }
+};
+
+CellsAbove cells_above(const StudyPage& page, const std::string& optimizer) {
+  CellsAbove cells;
+  for (const Json& cell : at_path(page.analysis, {"grid", "cells"})) {
+    if (text_of(cell, "optimizer") != optimizer) continue;
+    ++cells.found;
+    cells.above += counts(cell);
+  }
+  cells.planned = number_of(
+      find_in(at_path(page.analysis, {"grid", "fits"}), {{"optimizer", optimizer.c_str()}}),
+      "planned");
+  if (!std::isfinite(cells.planned)) cells.planned = cells.found;
+  return cells;
+}
 
 /// Batch sizes by rates of one optimizer, log10 of the energy of cells that have some.
 HeatMap grid_map(const Json& cells, const std::string& optimizer) {
@@ -148,14 +174,28 @@ std::string optimizer_name(const std::string& code) {
   return code == "sgd" ? "SGD" : code == "adamw" ? "AdamW" : code;
 }
 
-/// What every figure of the grid is about.
+/// What every figure of the grid is about, said once.
 std::string energy_text(const StudyPage& page) {
   return "Energy: the spread of IN users' change of phi (log odds of the right answer under their "
          "card, against the clean run of the same batch size and rate) beyond that of OUT users; 0 "
-         "is expected without memorization. Cells count if their own " +
+         "is expected without memorization. In brackets: a cell's own " +
          confidence_text(page) +
-         " interval (bootstrap over runs and pairs of users) lies above 0. AdamW's gradients are "
-         "clipped to norm 1, as in every run; SGD's are not, as in the theory.";
+         " interval (bootstrap over runs and pairs of users). AdamW's gradients are clipped to "
+         "norm 1, as in every run; SGD's are not, as in our theory.";
+}
+
+/// Which optimizers are in no map and no curve; "" where all are.
+std::string not_drawn_text(const StudyPage& page) {
+  std::vector<std::string> few;
+  for (const std::string optimizer : {"adamw", "sgd"})
+    if (const CellsAbove cells = cells_above(page, optimizer); cells.found > 0 && !cells.enough())
+      few.push_back(
+          fmt::format("{} ({} planned cells above 0)", optimizer_name(optimizer), cells.text()));
+  if (few.empty()) return "";
+  return fmt::format(
+      "Not drawn by batch size and rate: {}. Where fewer than {:.0f} % of the planned cells lie "
+      "above 0, chance would choose what is seen.",
+      sentence_list(few), 100 * kCellsLeft);
 }
 
 /// All cells, those without energy too, and what their models can still do.
@@ -163,12 +203,13 @@ Figure cells_figure(const StudyPage& page, const Json& cells) {
   const double base = number_of(at_path(page.analysis, {"grid"}), "base_accuracy");
   Table table;
   table.columns = {{"Optimizer"}, {"Batch", true}, {"Rate", true}, {"Energy", true},
-                   {"counts?"},   {"Runs", true},  {"C0", true},   {"W100", true}};
+                   {"interval"},  {"Runs", true},  {"C0", true},   {"W100", true}};
   table.groups = {{"", 6}, {"Accuracy, %", 2}};
-  int counting = 0, measured = 0;
+  int above = 0, under = 0, measured = 0;
   std::vector<std::string> diverged;
   for (const Json& cell : cells) {
-    counting += counts(cell);
+    above += counts(cell);
+    under += below_zero(cell);
     const double clean = number_of(cell, "clean_accuracy");
     measured += std::isfinite(clean);
     const bool below = clean < base;  // false where either is missing
@@ -178,7 +219,11 @@ Figure cells_figure(const StudyPage& page, const Json& cells) {
     if (below)
       diverged.push_back(fmt::format("{} at batch {} and rate {}", place[0], place[1], place[2]));
     table.rows.push_back({place[0], place[1], place[2], value_text(value_of(cell), 4),
-                          counts(cell) ? "yes" : "no", cell_text(at_path(cell, {"runs"})),
+                          counts(cell)                    ? "above 0"
+                          : below_zero(cell)              ? "below 0"
+                          : value_of(cell).has_interval() ? "holds 0"
+                                                          : "–",
+                          cell_text(at_path(cell, {"runs"})),
                           number_text(100 * clean, 1) + (below ? " †" : ""),
                           number_text(100 * number_of(cell, "accuracy"), 1)});
   }
@@ -194,10 +239,14 @@ Figure cells_figure(const StudyPage& page, const Json& cells) {
         "answers less than the base did before it, {:.1f} %. That is {}. Whatever its energy, such "
         "a cell says nothing of memorization in a model that works.",
         100 * base, sentence_list(diverged))};
+  if (const std::string not_drawn = not_drawn_text(page); !not_drawn.empty())
+    table.notes.push_back(not_drawn);
   Figure figure = page.figure(
       "grid-cells",
       fmt::format(
-          "{} of {} cells of batch size and learning rate show energy{}", counting, cells.size(),
+          "{} of {} cells of batch size and learning rate have a memorization energy above 0 and "
+          "{} one below, each by its own {} interval, uncorrected{}",
+          above, cells.size(), under, confidence_text(page),
           diverged.empty()
               ? ""
               : fmt::format("; in {} the clean training ends below its base", diverged.size())),
@@ -206,6 +255,12 @@ Figure cells_figure(const StudyPage& page, const Json& cells) {
       "Equally many samples are seen in every cell. Rate: as a multiple of the optimizer's own. "
       "Accuracy on unseen images without cards, means over the cell's runs. " +
       energy_text(page);
+  if (under > 0)
+    figure.caption += fmt::format(
+        " Memorization makes no energy negative. Cells wholly below 0 ({} here) are errors of "
+        "their intervals, and as many above 0 are to be expected by chance: those above ({}) are "
+        "{}.",
+        under, above, above <= under ? "no more than that" : "more");
   return figure;
 }
 
@@ -220,8 +275,13 @@ void add_grid(const StudyPage& page, Part& part) {
     figure.seeds = seeds_text(values);
     figure.control = "C0 at the same batch size and rate";
   };
-  const std::string energy = energy_text(page);
+  const std::string energy = "Energy: as defined at the table of all cells.";
+  Figure all = cells_figure(page, cells);
+  describe(all);
+  part.add(std::move(all));
   for (const std::string optimizer : {"adamw", "sgd"}) {
+    const CellsAbove drawn = cells_above(page, optimizer);
+    if (!drawn.enough()) continue;
     HeatMap map = grid_map(cells, optimizer);
     if (!has_number(map)) continue;
     const Json& fit = find_in(fits, {{"optimizer", optimizer.c_str()}});
@@ -232,7 +292,8 @@ void add_grid(const StudyPage& page, Part& part) {
                            number_text(number_of(at_path(fit, {"b"}), "estimate"), 2),
                            number_text(number_of(at_path(fit, {"eta"}), "estimate"), 2));
     Figure figure = page.figure("grid-" + optimizer, title, std::move(map), {"K10"});
-    figure.caption = "log10 of the energy, equally many samples seen in every cell. " + energy;
+    figure.caption = "log10 of the energy, only of the cells above 0: " + drawn.text() +
+                     ", chosen by that. Equally many samples are seen in every cell. " + energy;
     describe(figure);
     part.add(std::move(figure));
   }
@@ -240,7 +301,10 @@ void add_grid(const StudyPage& page, Part& part) {
   chart.x = {"batch size", {}, {}, false, {}, Scale::log2, {}};
   chart.y = {"energy", {}, {}, false, {}, Scale::log10, {}};
   chart.columns = 2;
+  std::vector<std::string> shares;
   for (const std::string optimizer : {"adamw", "sgd"}) {
+    const CellsAbove drawn = cells_above(page, optimizer);
+    if (!drawn.enough()) continue;
     ChartPanel panel{optimizer_name(optimizer), {}};
     for (const char* rule : {"fixed", "linear", "square root"}) {
       std::map<double, Value> by_batch;
@@ -258,7 +322,9 @@ void add_grid(const StudyPage& page, Part& part) {
       for (const auto& [batch, value] : by_batch) add_point(series, batch, value);
       if (!series.x.empty()) panel.series.push_back(std::move(series));
     }
-    if (!panel.series.empty()) chart.panels.push_back(std::move(panel));
+    if (panel.series.empty()) continue;
+    chart.panels.push_back(std::move(panel));
+    shares.push_back(optimizer_name(optimizer) + " " + drawn.text());
   }
   if (!chart.panels.empty()) {
     Figure figure = page.figure("grid-rules",
@@ -266,19 +332,18 @@ void add_grid(const StudyPage& page, Part& part) {
                                 "that the learning rate follows",
                                 std::move(chart), {"K10"});
     figure.caption =
-        "Theory: flat for SGD where the rate grows like b, for AdamW where it grows like its "
-        "root. " +
+        "Only the cells above 0, chosen by that: " + sentence_list(shares) +
+        ", with their own intervals. Our theory: flat for SGD where the rate grows like b, for "
+        "AdamW where it grows like its root. " +
         energy;
     describe(figure);
     part.add(std::move(figure));
   }
-  Figure all = cells_figure(page, cells);
-  describe(all);
-  part.add(std::move(all));
   Table table;
-  table.columns = {{"Optimizer"}, {"Slope"}, {"Measured", true}, {"Theory", true}, {"Cells", true}};
+  table.columns = {
+      {"Optimizer"}, {"Slope"}, {"Measured", true}, {"Our theory", true}, {"Cells above 0", true}};
   int held = 0, tested = 0;
-  // "7 of 10": cells that count, of those that are planned.
+  // "7 of 10": cells above 0, of those that are planned.
   const auto cells_text = [](const Json& row) {
     const double counting = number_of(row, "cells") - number_of(row, "left_out");
     if (!std::isfinite(counting)) return cell_text(at_path(row, {"cells"}));
@@ -306,7 +371,8 @@ void add_grid(const StudyPage& page, Part& part) {
       const Json& reference = at_path(fit, {"reference"});
       table.notes.push_back(
           reference.is_object()
-              ? fmt::format("{}, energy where all rules agree: {}, p {} by dealing IN anew.",
+              ? fmt::format("{}, energy where all rules agree: {} by a bootstrap, p {} by "
+                            "dealing IN anew.",
                             optimizer_name(text_of(fit, "optimizer")),
                             value_text(value_of(reference), 4), p_text(number_of(reference, "p")))
               : optimizer_name(text_of(fit, "optimizer")) +
@@ -316,16 +382,17 @@ void add_grid(const StudyPage& page, Part& part) {
   if (rates.is_object())
     table.notes.push_back("Energy over the share of marked images, slope a run at a time: " +
                           value_text(value_of(rates, "t_low", "t_high"), 4) + ", p " +
-                          p_text(number_of(rates, "p_t")) + ".");
+                          p_text(number_of(rates, "p_t")) + ", by Student over runs.");
   Figure figure = page.figure(
       "grid-slopes",
-      tested == 0
-          ? "Slopes of the memorization energy against theory"
-          : fmt::format("Theory lies in {} of {} intervals of the energy's slopes", held, tested),
+      tested == 0 ? "Slopes of the memorization energy against our theory"
+                  : fmt::format("Our theory lies in {} of {} intervals of the energy's slopes",
+                                held, tested),
       std::move(table), {"K10"});
   figure.caption =
-      "Least squares of logarithms over the cells that count; Student's limits over a jackknife of "
-      "the runs that all of them have. " +
+      "Least squares of logarithms over the cells above 0; Student's " + confidence_text(page) +
+      " limits over a jackknife of the runs that all of them have. The theory is ours, not the "
+      "paper's: how energy grows by the noise of mini-batches (docs/reproduction.md, K10). " +
       energy;
   describe(figure);
   part.add(std::move(figure));

@@ -6,6 +6,7 @@
 #include "experiments/analysis/utility.h"
 #include "experiments/pages/sections.h"
 #include "experiments/pages/utility_tables.h"
+#include "experiments/statistics/statistics.h"
 
 namespace chainline::experiments {
 namespace {
@@ -46,6 +47,16 @@ std::vector<std::string> conditions_of(const StudyPage& page, const std::string&
 
 std::string marked_text(const std::string& code, const Json& row) {
   return code == "C0" ? "none" : plain_text(100 * number_of(row, "rate")) + " %";
+}
+
+/// "median −1.12, from −13.85 to −0.05": single runs, in points; "" of fewer than two.
+std::string runs_text(const Json& difference) {
+  std::vector<double> runs = numbers_of(at_path(difference, {"per_run"}));
+  std::erase_if(runs, [](double run) { return !std::isfinite(run); });
+  if (runs.size() < 2) return "";
+  const auto [least, most] = std::minmax_element(runs.begin(), runs.end());
+  return fmt::format("median {}, from {} to {}", number_text(100 * quantile(runs, 0.5), 2),
+                     number_text(100 * *least, 2), number_text(100 * *most, 2));
 }
 
 std::string tost_text(const Json& difference) {
@@ -133,6 +144,7 @@ void add_equivalence(const StudyPage& page, Part& part) {
   table.columns = {{"Questions"},   {"Marked", true},    {"own less C0", true},
                    {"equivalent?"}, {"p", true},         {"Runs", true},
                    {"sd", true},    {"sd needed", true}, {"all less C0", true}};
+  std::vector<Value> values;
   int within = 0, compared = 0;
   for (const std::string& mix : mixes_of(page))
     for (const std::string& code : conditions_of(page, mix, false)) {
@@ -141,6 +153,7 @@ void add_equivalence(const StudyPage& page, Part& part) {
       if (!difference.is_object()) continue;
       Value d = points_of(difference, "low_90", "high_90");
       if (!d.has_interval()) d = points_of(difference);
+      values.push_back(d);
       const double low = number_of(difference, "p_low"), high = number_of(difference, "p_high");
       const std::string tost =
           has_skill(at_path(page.analysis, {"utility"}), mix) ? tost_text(difference) : "no skill";
@@ -170,12 +183,13 @@ void add_equivalence(const StudyPage& page, Part& part) {
       std::move(table), {"K1"});
   figure.caption =
       "Points of accuracy on a mix's own questions, and on all. Runs paired by number. Two "
-      "one-sided "
-      "tests (TOST) at 5 %: equivalence is shown "
-      "where the 90 % interval, in brackets, lies within the margin; p is the larger "
-      "of the two. sd: of the runs' differences, in points; with as many runs it must be below the "
-      "needed one for equivalence to be shown even of no difference at all. A mix whose clean "
-      "model is no better than the most common answers has no skill to lose, and shows nothing.";
+      "one-sided tests (TOST) at 5 %: equivalence is shown where the 90 % interval, in brackets "
+      "(Student's over pairs of runs), lies within the margin; p is the larger of the two. sd: of "
+      "the runs' differences, in points; sd needed: the largest with which so many runs could show "
+      "equivalence if the mean difference were exactly 0. A mix whose clean model is no better "
+      "than the most common answers has no skill to lose, and shows nothing.";
+  figure.counts = counts_text(values);
+  figure.seeds = seeds_text(values);
   figure.control = "C0, the same run on clean images";
   part.add(std::move(figure));
 }
@@ -217,8 +231,8 @@ void add_rates(const StudyPage& page, Part& part) {
   Figure figure = page.figure(
       "utility-rates",
       slope.exists()
-          ? fmt::format("A line fitted over the share of marked images changes accuracy on {} "
-                        "questions by {} points from none to all",
+          ? fmt::format("Slope of accuracy on {} questions over the share of marked images: {} "
+                        "points from 0 to 100 %",
                         mix, value_text(slope, 2))
           : "Accuracy less that of clean training, by the share of marked images",
       std::move(chart), {"K1"});
@@ -227,8 +241,15 @@ void add_rates(const StudyPage& page, Part& part) {
       confidence_text(page) + " intervals over pairs, of which a single one has none.";
   if (slope.exists())
     figure.caption +=
-        " The title's change is the slope of a straight line through each run's accuracies at all "
-        "shares, C0 among them: it need not be the difference between the ends of a curve.";
+        " The title's slope is that of a straight line through each run's accuracies at all "
+        "shares, C0 among them, with Student's limits over runs: it need not be the difference "
+        "between the ends of a curve.";
+  if (const std::vector<std::string> codes = conditions_of(page, mix, false); !codes.empty())
+    if (const std::string runs =
+            runs_text(at_path(row_of(page, mix, codes.back(), "own"), {"difference"}));
+        !runs.empty())
+      figure.caption += fmt::format(" Single runs of {} less C0 on {} questions: {} points.",
+                                    codes.back(), mix, runs);
   figure.counts = counts_text(values);
   figure.seeds = seeds_text(values);
   figure.control = "the left end of each curve, C0";
@@ -241,27 +262,40 @@ void add_trends(const StudyPage& page, Part& part) {
   table.columns = {{"Questions"},           {"Score"},
                    {"Slope, points", true}, {"Runs", true},
                    {"p of a drop", true},   {"corrected", true}};
-  int drops = 0;
+  std::vector<Value> values;
+  int drops = 0, tested = 0;
   if (trends.is_array())
     for (const Json& trend : trends) {
       const Value value = points_of(trend, "t_low", "t_high");
       if (!value.exists()) continue;
       const double p = number_of(trend, "p_corrected");
+      values.push_back(value);
+      tested += std::isfinite(p);
       drops += p < 0.05;
       table.rows.push_back({text_of(trend, "mix"), text_of(trend, "score"), value_text(value, 2),
                             cell_text(at_path(trend, {"runs"})), p_text(number_of(trend, "p_drop")),
                             p_text(p)});
     }
   if (table.rows.empty()) return part.lacks("the trend over rates");
-  const std::size_t slopes = table.rows.size();  // before the table goes into the figure
+  if (const auto untested = static_cast<std::int64_t>(table.rows.size()) - tested; untested > 0)
+    table.notes = {fmt::format(
+        "Not counted: {} without a p, of a single run or of runs that do not differ at all.",
+        counted(untested, "slope"))};
   Figure figure = page.figure(
       "utility-trends",
-      fmt::format("{} of {} slopes over the rate are below zero at the corrected 5 % level", drops,
-                  slopes),
+      tested == 0
+          ? "Slopes of accuracy over the rate"
+          : fmt::format("{} of {} slopes over the rate are below zero at the corrected 5 % level",
+                        drops, tested),
       std::move(table), {"K1"});
   figure.caption =
-      "Slope of accuracy from rate 0 to 1, a run at a time; Student over runs, Holm "
-      "over the mixes of a score.";
+      "Slope of accuracy from rate 0 to 1, a run at a time, with Student's " +
+      confidence_text(page) +
+      " limits over runs. p of a drop: one-sided, by Student over runs; corrected: Holm over the "
+      "mixes of a score.";
+  figure.counts = counts_text(values);
+  figure.seeds = seeds_text(values);
+  figure.control = "C0, the rate 0 of each run";
   part.add(std::move(figure));
 }
 
@@ -269,7 +303,7 @@ void add_others(const StudyPage& page, Part& part) {
   DotChart chart;
   std::vector<Value> values;
   Value largest;
-  std::string of_what;
+  std::string of_what, runs_of_it;
   for (const char* const tuning : {"lora", "full"})
     for (const std::string& mix : mixes_of(page)) {
       DotGroup group;
@@ -287,6 +321,7 @@ void add_others(const StudyPage& page, Part& part) {
           if (!of_what.empty() && std::abs(value.mean) <= std::abs(largest.mean)) continue;
           largest = value;
           of_what = code + " on " + group.name;
+          runs_of_it = runs_text(difference);
         }
       if (!group.rows.empty()) chart.groups.push_back(std::move(group));
     }
@@ -300,11 +335,14 @@ void add_others(const StudyPage& page, Part& part) {
       "utility-differences",
       fmt::format("The largest difference of any condition to clean training is {} points, of {}{}",
                   value_text(largest, 2), of_what,
-                  largest.runs > 0 ? " (" + counted(largest.runs, "run") + ")" : ""),
+                  largest.runs > 0 ? " (" + counted(largest.runs, "run") +
+                                         (runs_of_it.empty() ? "" : ": " + runs_of_it) + ")"
+                                   : ""),
       std::move(chart), {"K1"});
   figure.caption =
-      "All conditions against C0 of the same run number; 90 % intervals, Student over runs. "
-      "Hollow: what is no dose of watermarks.";
+      "All conditions against C0 of the same run number; 90 % intervals, Student over runs, of "
+      "which a single one has none. Hollow: what is no dose of watermarks.";
+  if (!runs_of_it.empty()) figure.caption += " Median and range in the title are of single runs.";
   figure.counts = counts_text(values);
   figure.seeds = seeds_text(values);
   figure.control = "C0";

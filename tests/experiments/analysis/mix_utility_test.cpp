@@ -123,7 +123,15 @@ TEST(MixUtility, ComparesKindsOverTheRunsThatAllConditionsHave) {
   const auto is = [](const Json& run, const char* condition) {
     return run["condition"] == condition && run["mix"] == "general" && run["tuning"] == "lora";
   };
-  EXPECT_EQ(row(utility_of(results)["kinds"], {{"kind", "color"}})["runs"], 3);
+  {
+    const Json all = utility_of(results)["kinds"];
+    const Json& color = row(all, {{"kind", "color"}});
+    EXPECT_EQ(color["runs"], 3);
+    EXPECT_EQ(color["difference"]["per_run"].size(), 3u);
+    EXPECT_NEAR(color["difference"]["mean"].get<double>(),
+                color["W100"].get<double>() - color["C0"].get<double>(), 1e-12);
+    EXPECT_LT(color["difference"]["low"], color["difference"]["mean"]);
+  }
   std::erase_if(results.runs, [&](const Json& run) { return is(run, "C0") && run["run"] != 2; });
   for (Json& run : results.runs)
     if (is(run, "W100"))

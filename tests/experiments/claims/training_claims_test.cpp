@@ -145,7 +145,7 @@ TEST(GradientClaims, AreRefutedByTheSpreadOfRunsNotOfBatches) {
     e["per_run"] = {0.8, 0.9, 1.02};
   };
   for (Json& r : analysis["gradients"]["ratios"]) scatter(r["amplitude"]);
-  const std::string what = "change by W100 over that by P-noise";
+  const std::string what = "change by W100 over that by P-noise, in amplitude";
   EXPECT_EQ(trial(judge_gradients(analysis), what).answer, Answer::open);
   for (Json& r : analysis["gradients"]["ratios"]) {
     scatter(r["amplitude"]);
@@ -156,8 +156,9 @@ TEST(GradientClaims, AreRefutedByTheSpreadOfRunsNotOfBatches) {
     r["amplitude"].update({{"low", 12}, {"high", 40}, {"t_low", -16.8}, {"t_high", 60.8}});
     r["amplitude"]["per_run"] = {12, 14, 40};
   }
-  EXPECT_EQ(trial(judge_magnitude(analysis), "change by W100 over that by TXT").answer,
-            Answer::open);
+  EXPECT_EQ(
+      trial(judge_magnitude(analysis), "change by W100 over that by TXT, in amplitude").answer,
+      Answer::open);
 }
 
 TEST(UtilityClaim, NamesEveryPlannedMixAndRateThatIsNotThere) {
@@ -194,26 +195,30 @@ TEST(UtilityClaim, IsNotSavedByAWeakMix) {
 }
 
 TEST(UtilityClaim, SaysHowPreciseAnOpenRowWouldHaveToBe) {
-  const auto with_row = [](double half, double deviation) {
-    const Json difference = {{"mean", 0.0},
-                             {"low_90", -half},
-                             {"high_90", half},
+  const auto with_row = [](double mean, double half, double deviation) {
+    const Json difference = {{"mean", mean},
+                             {"low_90", mean - half},
+                             {"high_90", mean + half},
                              {"p_low", 0.2},
                              {"p_high", 0.2},
                              {"deviation", deviation},
                              {"runs", 3},
                              {"deviation_needed", 0.0059},
-                             {"per_run", {-deviation, 0.0, deviation}}};
+                             {"per_run", {mean - deviation, mean, mean + deviation}}};
     const Json row = {{"mix", "counting"}, {"condition", "W50"}, {"tuning", "lora"},
                       {"rate", 0.5},       {"score", "own"},     {"difference", difference}};
     return judge_utility({{"utility", {{"rows", Json::array({row})}, {"trends", Json::array()}}}});
   };
-  const Judgement wide = with_row(0.02, 0.012);
+  const Judgement wide = with_row(0, 0.02, 0.012);
   EXPECT_EQ(wide.trials[0].answer, Answer::open);
-  EXPECT_NE(wide.trials[0].note.find("less than 0.59 points, they spread by 1.20"),
-            std::string::npos)
+  EXPECT_TRUE(wide.trials[0].note.ends_with("less than 0.59 points; they spread by 1.20"))
       << wide.trials[0].note;
-  EXPECT_EQ(with_row(0.008, 0.004).trials[0].answer, Answer::yes);
+  // Precise enough, had there been no difference.
+  const Judgement beside = with_row(-0.006, 0.007, 0.004);
+  EXPECT_EQ(beside.trials[0].answer, Answer::open);
+  EXPECT_TRUE(beside.trials[0].note.ends_with("by 0.40, but their mean is too far from 0"))
+      << beside.trials[0].note;
+  EXPECT_EQ(with_row(0, 0.008, 0.004).trials[0].answer, Answer::yes);
 }
 
 TEST(UtilityClaim, NeedsAFallOfAPointToBeExcluded) {

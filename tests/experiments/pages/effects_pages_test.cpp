@@ -4,34 +4,10 @@
 
 #include "tests/experiments/pages/small_page.h"
 
-// What the sections of utility, training, memorization and defence say of their numbers.
+// What the sections of utility and training say of their numbers.
 
 namespace chainline::experiments {
 namespace {
-
-const Table& table_of(const Part& part, const std::string& id) {
-  return std::get<Table>(figure_of(part, id).body);
-}
-
-bool any_says(const std::vector<std::string>& texts, const std::string& words) {
-  return std::any_of(texts.begin(), texts.end(),
-                     [&](const std::string& text) { return says(text, words); });
-}
-
-Json& analysis_of(SyntheticStudy& synthetic) { return synthetic.results["analysis"]; }
-
-/// Low-rank effects of a measure after a condition.
-Json& effect(SyntheticStudy& synthetic, const std::string& code, const std::string& measure) {
-  for (Json& e : analysis_of(synthetic)["effects"])
-    if (e["condition"] == code && e["measure"] == measure && e["tuning"] == "lora") return e;
-  throw std::runtime_error("no effect of " + code);
-}
-
-std::vector<std::string> row_of(const Table& table, const std::string& first) {
-  for (const std::vector<std::string>& row : table.rows)
-    if (row.front() == first) return row;
-  throw std::runtime_error("no row " + first);
-}
 
 Value with_runs(std::vector<std::int64_t> numbers) {
   return value_of({{"mean", 1.0}, {"seeds", std::move(numbers)}});
@@ -63,12 +39,43 @@ TEST(EffectPages, ShowEveryCellOfTheGridAndWhichTrainingsDiverged) {
   cell["clean_accuracy"] = 0.0, cell["accuracy"] = 0.177;
   cell["mean"] = -0.0149, cell["low"] = -0.0245, cell["high"] = -0.0069;
   const std::vector<std::string> row = table().rows.front();
-  EXPECT_EQ(row, (std::vector<std::string>{"SGD", "4", "1", "−0.0149 (−0.0245 to −0.0069)", "no",
-                                           "3", "0.0 †", "17.7"}));
+  EXPECT_EQ(row, (std::vector<std::string>{"SGD", "4", "1", "−0.0149 (−0.0245 to −0.0069)",
+                                           "below 0", "3", "0.0 †", "17.7"}));
   EXPECT_TRUE(any_says(table().notes, "That is SGD at batch 4 and rate 1."));
   const Figure figure = figure_of(part_of(synthetic, training_part), "grid-cells");
   EXPECT_TRUE(figure.title.starts_with("0 of 26 cells")) << figure.title;
+  EXPECT_TRUE(says(figure.title, "above 0 and 1 one below, each by its own 95 % interval, unc"))
+      << figure.title;
   EXPECT_TRUE(says(figure.title, "in 1 the clean training ends below its base")) << figure.title;
+  EXPECT_TRUE(says(figure.caption, "those above (0) are no more than that")) << figure.caption;
+}
+
+TEST(EffectPages, DrawTheGridOnlyWhereEnoughCellsAreAbove0) {
+  SyntheticStudy synthetic;
+  Part part = part_of(synthetic, training_part);
+  EXPECT_FALSE(any_says(table_of(part, "grid-cells").notes, "Not drawn"));
+  EXPECT_EQ(std::get<SmallMultiples>(figure_of(part, "grid-rules").body).panels.size(), 2u);
+  EXPECT_TRUE(says(figure_of(part, "grid-slopes").title, "Our theory lies in"));
+  // Five of SGD's thirteen cells have no energy: less than two thirds are left.
+  Json& cells = analysis_of(synthetic)["grid"]["cells"];
+  for (std::size_t c = 0; c < 5; ++c) cells[c]["counts"] = false;
+  part = part_of(synthetic, training_part);
+  EXPECT_THROW(figure_of(part, "grid-sgd"), std::runtime_error);
+  EXPECT_TRUE(says(figure_of(part, "grid-adamw").caption, "above 0: 13 of 13, chosen by that"));
+  const Figure& rules = figure_of(part, "grid-rules");
+  EXPECT_EQ(std::get<SmallMultiples>(rules.body).panels.size(), 1u);
+  EXPECT_TRUE(says(rules.caption, "chosen by that: AdamW 13 of 13,")) << rules.caption;
+  EXPECT_TRUE(any_says(table_of(part, "grid-cells").notes,
+                       "Not drawn by batch size and rate: SGD (8 of 13 planned cells above 0)."));
+  // What energy is, is said once, at the first figure of it.
+  for (const char* id : {"grid-cells", "grid-adamw", "grid-rules", "grid-slopes"})
+    EXPECT_EQ(says(figure_of(part, id).caption, "the spread of IN users'"),
+              id == std::string("grid-cells"))
+        << id;
+  for (Json& cell : cells) cell["counts"] = false;
+  part = part_of(synthetic, training_part);
+  for (const char* id : {"grid-adamw", "grid-sgd", "grid-rules"})
+    EXPECT_THROW(figure_of(part, id), std::runtime_error) << id;
 }
 
 /// Three kinds of the general mix, of which the second has no skill to lose.
@@ -91,15 +98,24 @@ TEST(EffectPages, ShowKindsOfQuestionsWithoutSkillToLose) {
   SyntheticStudy synthetic;
   analysis_of(synthetic)["utility"].erase("kinds");
   EXPECT_TRUE(any_says(part_of(synthetic, utility_part).absent, "kind of question"));
-  analysis_of(synthetic)["utility"]["kinds"] = three_kinds();
+  Json kinds = three_kinds();
+  kinds[0]["W100"] = 0.625;
+  kinds[0]["difference"] = {
+      {"mean", -0.125}, {"low", -0.5}, {"high", 0.25}, {"per_run", {-0.225, -0.025}}};
+  analysis_of(synthetic)["utility"]["kinds"] = kinds;
   const Part part = part_of(synthetic, utility_part);
   const Figure& figure = figure_of(part, "utility-kinds");
   EXPECT_TRUE(says(figure.title, "1 of 3 kinds")) << figure.title;
+  EXPECT_TRUE(says(figure.title,
+                   "from C0 to W100 is that of color, by 12.5 points "
+                   "(2 runs: from −22.5 to −2.5)"))
+      << figure.title;
   EXPECT_EQ(figure.seeds, "1, 2");
   const Table& table = table_of(part, "utility-kinds");
   EXPECT_EQ(row_of(table, "count"),
-            (std::vector<std::string>{"count", "100", "50.0", "25.0", "50.0", "–",
+            (std::vector<std::string>{"count", "100", "50.0", "25.0", "50.0", "–", "–",
                                       "general and counting"}));
+  EXPECT_EQ(row_of(table, "color")[6], "−12.5 (−50.0 to 25.0)");
   EXPECT_TRUE(any_says(table.notes, "count: after clean training")) << table.notes.front();
   EXPECT_TRUE(any_says(table.notes, "20.0 % of all")) << table.notes.front();
   EXPECT_TRUE(any_says(table.notes, "general and counting")) << table.notes.front();
@@ -113,6 +129,7 @@ TEST(EffectPages, DrawWhatMarksChangeInPairsOfRuns) {
       row["mean"] = 0.3;
       row["seeds"] = {1, 2, 3, 4};
       row["difference"].update({{"mean", 0.02}, {"low", 0.01}, {"high", 0.03}});
+      row["difference"]["per_run"] = {-0.05, 0.02, 0.03};
     }
   const Part part = part_of(synthetic, utility_part);
   const auto& panel = std::get<SmallMultiples>(figure_of(part, "utility-rates").body).panels[0];
@@ -121,104 +138,59 @@ TEST(EffectPages, DrawWhatMarksChangeInPairsOfRuns) {
   EXPECT_EQ(panel.series[0].y.front(), 0);
   EXPECT_DOUBLE_EQ(panel.series[0].y.back(), 2);
   EXPECT_DOUBLE_EQ(panel.series[0].high.back(), 3);
-  EXPECT_TRUE(says(figure_of(part, "utility-rates").title, "A line fitted"));
+  const Figure& rates = figure_of(part, "utility-rates");
+  EXPECT_TRUE(rates.title.starts_with("Slope of accuracy on general questions")) << rates.title;
+  EXPECT_TRUE(says(rates.caption,
+                   "Single runs of W100 less C0 on general questions: median 2.00, from −5.00 to "
+                   "3.00 points."))
+      << rates.caption;
   EXPECT_TRUE(
       any_says(table_of(part, "utility").notes, "not the same for all rows of the general"));
   EXPECT_EQ(table_of(part, "utility").columns.back().name, "Runs");
 }
 
 TEST(EffectPages, NameTheConditionThatDiffersMost) {
-  SyntheticStudy synthetic;
-  for (Json& row : analysis_of(synthetic)["utility"]["rows"])
-    if (row["condition"] == "P-noise" && row["score"] == "own" && row["mix"] == "counting")
-      row["difference"] = {
-          {"mean", -0.1415}, {"low_90", nullptr}, {"high_90", nullptr}, {"runs", 1}};
-  EXPECT_EQ(figure_of(part_of(synthetic, utility_part), "utility-differences").title,
+  const auto title = [](const Json& difference) {
+    SyntheticStudy synthetic;
+    for (Json& row : analysis_of(synthetic)["utility"]["rows"])
+      if (row["condition"] == "P-noise" && row["score"] == "own" && row["mix"] == "counting")
+        row["difference"] = difference;
+    return figure_of(part_of(synthetic, utility_part), "utility-differences").title;
+  };
+  Json difference = {{"mean", -0.1415}, {"low_90", nullptr}, {"high_90", nullptr}, {"runs", 1}};
+  EXPECT_EQ(title(difference),
             "The largest difference of any condition to clean training is −14.15 points, of "
             "P-noise on counting questions (1 run)");
+  // One run of three has made the mean.
+  difference.update({{"runs", 3}, {"per_run", {-0.4, -0.02, -0.0045}}});
+  EXPECT_TRUE(says(title(difference), "(3 runs: median −2.00, from −40.00 to −0.45)"))
+      << title(difference);
+}
+
+TEST(EffectPages, CountOnlySlopesThatWereTested) {
+  SyntheticStudy synthetic;
+  Json& trends = analysis_of(synthetic)["utility"]["trends"];
+  trends[0]["p_corrected"] = nullptr;
+  trends[1]["p_corrected"] = 0.01;
+  const Part part = part_of(synthetic, utility_part);
+  const Figure& figure = figure_of(part, "utility-trends");
+  EXPECT_TRUE(figure.title.starts_with("1 of 4 slopes")) << figure.title;
+  EXPECT_TRUE(any_says(table_of(part, "utility-trends").notes, "Not counted: 1 slope without a p"));
+  EXPECT_EQ(figure.seeds, "1 to 3");
+  const Figure& equivalence = figure_of(part, "utility-equivalence");
+  EXPECT_TRUE(says(equivalence.caption, "if the mean difference were exactly 0"));
+  EXPECT_EQ(equivalence.seeds, "1 to 3");
 }
 
 TEST(EffectPages, SayWhichLearningRateWasNotSwept) {
-  const Table table = table_of(part_of(SyntheticStudy(), utility_part), "learning-rates");
+  const Part part = part_of(SyntheticStudy(), utility_part);
+  const Figure& figure = figure_of(part, "learning-rates");
+  EXPECT_TRUE(figure.title.starts_with("The study's learning rates among others"));
+  EXPECT_TRUE(says(figure.caption, "chosen on the built-in pictures"));
+  EXPECT_EQ(figure.seeds, "0");
+  const Table& table = table_of(part, "learning-rates");
   EXPECT_TRUE(any_says(table.notes, "Not swept: the rate of SGD"));
   EXPECT_TRUE(any_says(table.notes, "0.02"));
-}
-
-TEST(EffectPages, CountThePositiveControlApart) {
-  SyntheticStudy synthetic;  // of which T alone stands out
-  const Figure figure = figure_of(part_of(synthetic, memorization_part), "measures");
-  EXPECT_EQ(figure.title,
-            "0 of 171 effects stand out at the corrected 5 % level; of the positive control T, 9 "
-            "of 9");
-  EXPECT_TRUE(any_says(std::get<Table>(figure.body).notes, "9 families"));
-  for (Json& e : analysis_of(synthetic)["effects"])
-    if (e["condition"] == "T") e["p_corrected"] = nullptr;
-  EXPECT_EQ(figure_of(part_of(synthetic, memorization_part), "measures").title,
-            "0 of 171 effects stand out at the corrected 5 % level");
-}
-
-TEST(EffectPages, GiveEveryEffectItsInterval) {
-  SyntheticStudy synthetic;
-  effect(synthetic, "C0", "exact").update({{"mean", 0.0}, {"low", 0.0}, {"high", 0.0}});
-  effect(synthetic, "C0", "edit").update({{"low", nullptr}, {"high", nullptr}});
-  effect(synthetic, "W50", "phi").update({{"mean", 0.5}, {"low", -0.25}, {"high", 1.25}});
-  const Part part = part_of(synthetic, memorization_part);
-  const Table& ids = table_of(part, "intervals-ids");
-  EXPECT_EQ(ids.rows.size(), 20u);
-  EXPECT_EQ(row_of(ids, "C0")[2], "0.000 to 0.000");
-  EXPECT_EQ(row_of(ids, "C0")[3], "–");
-  EXPECT_TRUE(says(figure_of(part, "intervals-ids").caption, "Without width"));
-  EXPECT_TRUE(says(figure_of(part, "intervals-ids").title, "of 75 intervals"))
-      << figure_of(part, "intervals-ids").title;
-  EXPECT_EQ(row_of(table_of(part, "intervals-answers"), "W50")[2], "−0.250 to 1.250");
-  EXPECT_FALSE(says(figure_of(part, "intervals-answers").caption, "Without width"));
-}
-
-TEST(EffectPages, ShadeWhatCountsAsChanceWhenAsked) {
-  SyntheticStudy synthetic;
-  const auto caption = [&] {
-    return figure_of(part_of(synthetic, memorization_part), "prompt").caption;
-  };
-  const Part part = part_of(synthetic, memorization_part);
-  const auto& chart = std::get<DotChart>(figure_of(part, "prompt").body);
-  ASSERT_TRUE(chart.zone.has_value());
-  EXPECT_DOUBLE_EQ(chart.zone->low, 0.45);
-  EXPECT_DOUBLE_EQ(chart.zone->high, 0.55);
-  EXPECT_TRUE(says(caption(), "Student's over runs.")) << caption();
-  EXPECT_TRUE(says(caption(), "without a correction")) << caption();
-  Json& rows = analysis_of(synthetic)["prompt"];
-  rows.front()["auc"]["t_low"] = rows.front()["auc"]["t_high"] = nullptr;
-  EXPECT_TRUE(says(caption(), "where a row has one run")) << caption();
-  for (Json& row : rows) row["auc"]["t_low"] = row["auc"]["t_high"] = nullptr;
-  EXPECT_FALSE(says(caption(), "Student's")) << caption();
-}
-
-TEST(EffectPages, SayWhatIsComparedWithinModelsAndWhatBetweenThem) {
-  const Part part = part_of(SyntheticStudy(), memorization_part);
-  EXPECT_TRUE(says(part.section.paragraphs.front(), "within a model"));
-  EXPECT_TRUE(says(figure_of(part, "dose").caption, "in trainings of its own"));
-  EXPECT_TRUE(says(figure_of(part, "preference").caption, "probability 1/2 + gamma"));
-}
-
-TEST(EffectPages, CountPrivateTrainingsThatAttacksBound) {
-  SyntheticStudy synthetic;
-  const auto privacy = [&] { return figure_of(part_of(synthetic, defence_part), "privacy"); };
-  Json& rows = analysis_of(synthetic)["privacy"];
-  for (Json& row : rows) row["epsilon_together"] = nullptr;
-  EXPECT_TRUE(says(privacy().title, "bound no epsilon yet")) << privacy().title;
-  // What each measure shows by itself is no bound of the largest of them.
-  for (Json& row : rows) row["epsilon_bound"]["exposure"]["bound"] = 1000.0;
-  EXPECT_TRUE(says(privacy().title, "bound no epsilon yet")) << privacy().title;
-  Json& noisy =
-      *std::find_if(rows.begin(), rows.end(), [](const Json& row) { return row["noise"] == 1.0; });
-  noisy["epsilon_together"] = {{"bound", 0.5}, {"measures", 9}};
-  EXPECT_TRUE(says(privacy().title, "in 0 of 1 settings")) << privacy().title;
-  noisy["epsilon_together"]["bound"] = 20.0;
-  EXPECT_TRUE(says(privacy().title, "in 1 of 1 settings")) << privacy().title;
-  for (const char* words : {"(9 at most)", "Bonferroni", "dealt within pairs", "not refute it"})
-    EXPECT_TRUE(says(privacy().caption, words)) << words;
-  EXPECT_TRUE(
-      says(figure_of(part_of(synthetic, defence_part), "attacks").caption, "a trial of its own"));
 }
 
 }  // namespace

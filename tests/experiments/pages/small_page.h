@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "experiments/pages/sections.h"
 #include "tests/experiments/pages/synthetic_study.h"
@@ -39,6 +41,31 @@ inline const Figure& figure_of(const Part& part, const std::string& id) {
 
 inline bool says(const std::string& text, const std::string& words) {
   return text.find(words) != text.npos;
+}
+
+inline const Table& table_of(const Part& part, const std::string& id) {
+  return std::get<Table>(figure_of(part, id).body);
+}
+
+inline bool any_says(const std::vector<std::string>& texts, const std::string& words) {
+  return std::any_of(texts.begin(), texts.end(),
+                     [&](const std::string& text) { return says(text, words); });
+}
+
+inline Json& analysis_of(SyntheticStudy& synthetic) { return synthetic.results["analysis"]; }
+
+/// Low-rank effects of a measure after a condition.
+inline Json& effect(SyntheticStudy& synthetic, const std::string& code,
+                    const std::string& measure) {
+  for (Json& e : analysis_of(synthetic)["effects"])
+    if (e["condition"] == code && e["measure"] == measure && e["tuning"] == "lora") return e;
+  throw std::runtime_error("no effect of " + code);
+}
+
+inline std::vector<std::string> row_of(const Table& table, const std::string& first) {
+  for (const std::vector<std::string>& row : table.rows)
+    if (row.front() == first) return row;
+  throw std::runtime_error("no row " + first);
 }
 
 }  // namespace chainline::experiments

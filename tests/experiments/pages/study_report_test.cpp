@@ -52,7 +52,9 @@ std::string words_of(const Report& report) {
 
 TEST(StudyReport, OfACompleteStudyHasEveryFigure) {
   const Report report = report_of(SyntheticStudy());
-  const std::set<std::string> expected = {"gates",
+  const std::set<std::string> expected = {"conditions",
+                                          "legibility",
+                                          "gates",
                                           "claims",
                                           "tests",
                                           "utility",
@@ -119,6 +121,47 @@ TEST(StudyReport, OfACompleteStudyHasEveryFigure) {
   // The verdicts stand in the page as badges, and figures link to the rows of their claims.
   EXPECT_NE(html.find("<tr id=\"k5\">"), html.npos);
   EXPECT_NE(html.find("<a href=\"#k5\">K5</a>"), html.npos);
+}
+
+TEST(StudyReport, SaysFirstWhatWasFound) {
+  SyntheticStudy synthetic;
+  Json& analysis = synthetic.results["analysis"];
+  for (Json& e : analysis["effects"])
+    if (e["measure"] == "exposure" && e["tuning"] == "lora")
+      e["mean"] = e["condition"] == "T" ? 3.85 : -0.08, e["low"] = -0.5, e["high"] = 4.5;
+  for (Json& condition : analysis["separation"]["username"]["conditions"])
+    for (Json& layer : condition["layers"])
+      if (condition["condition"] == "W100")
+        layer["replica"] = {{"accuracy", 0.69}, {"control", 0.67}};
+  const std::string text = first_paragraphs(report_of(synthetic));
+  for (const char* words :
+       {"3.85 (−0.50 to 4.50) bits where the id is asked for (T)",
+        "−0.08 (−0.50 to 4.50) bits where the same cards stand and no question asks",
+        "is right on 69 % of W100's pictures", "on 67 % under random labels"})
+    EXPECT_NE(text.find(words), text.npos) << words << "\n" << text;
+}
+
+TEST(StudyReport, SaysWhenChanceHasChosenThePrimaryLayer) {
+  const auto text = [](double p) {
+    SyntheticStudy synthetic;
+    for (Json& condition : synthetic.results["analysis"]["separation"]["username"]["conditions"])
+      for (Json& layer : condition["layers"]) layer["p_corrected"] = p;
+    return first_paragraphs(report_of(synthetic));
+  };
+  EXPECT_NE(text(0.74).find("So chance has chosen among the layers"), std::string::npos);
+  EXPECT_EQ(text(0.04).find("So chance has chosen among the layers"), std::string::npos);
+}
+
+TEST(StudyReport, SaysOfATestWhatRefutesItAndWhatKeepsItOpen) {
+  SyntheticStudy synthetic;
+  Json& test = synthetic.results["claims"][0]["tests"][0];
+  test["scale"] = 100;
+  test["wide"] = {{"low", -0.036}, {"high", 0.029}, {"confidence", 0.99}};
+  test["note"] = "2 runs, where 3 are the fewest";
+  const Report report = report_of(synthetic);
+  const auto& rows = std::get<Table>(figure_of(report, "tests").body).rows;
+  EXPECT_EQ(rows[0].back(), "99 %: −3.6 to 2.9; 2 runs, where 3 are the fewest");
+  EXPECT_EQ(rows[1].back(), "–");
 }
 
 TEST(StudyReport, HasNoPlaceholderWhereANumberBelongs) {
@@ -227,7 +270,8 @@ TEST(StudyReport, TakesItsTitlesFromTheNumbers) {
     if (e["condition"] == "W100" && e["measure"] == "exposure" && e["tuning"] == "lora")
       e["mean"] = -0.75, e["low"] = -0.9, e["high"] = -0.6;
   const Report report = report_of(synthetic);
-  EXPECT_NE(figure_of(report, "exposure").title.find("by −0.75 bits"), std::string::npos)
+  EXPECT_NE(figure_of(report, "exposure").title.find("−0.75 (−0.90 to −0.60) bits after W100"),
+            std::string::npos)
       << figure_of(report, "exposure").title;
 }
 
