@@ -223,8 +223,8 @@ std::string PrimaryLayer::sentence() const {
   if (layer.empty()) return "no run has a probe";
   if (runs > 0)
     return fmt::format(
-        "{} has the largest mean AUC over {} run{} of the positive control T, by which no claim is "
-        "judged but whether the probe sees T",
+        "{} has the largest mean AUC over {} run{} of the positive control T, whose AUC decides no "
+        "claim but whether the probe sees T",
         layer, runs, runs == 1 ? "" : "s");
   return fmt::format(
       "{}, the last of the decoder: there are no probed runs of the positive "

@@ -17,7 +17,7 @@ struct PrimaryLayer {
 };
 
 /// The decoder layer with the largest mean AUC of the username probe over the runs of the positive
-/// control T, which serve no other endpoint of the probe; the last decoder layer without them.
+/// control T, whose AUC decides no claim but whether the probe sees T; the last one without them.
 PrimaryLayer primary_layer(const Runs& runs);
 
 /// One question's probes of some runs, as numbers: those of every layer in each run.

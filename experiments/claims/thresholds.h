@@ -4,8 +4,8 @@
 
 namespace chainline::experiments {
 
-// What decides the claims, fixed before any run of the study was seen (not before its pilots:
-// docs/reproduction.md, "Changed after runs had been seen"). Changing one changes what a verdict
+// What decides the claims, fixed before any run of the study was seen, but for kCellsLeft, and not
+// before its pilots (docs/reproduction.md, "Changed after runs had been seen"). Changing one changes what a verdict
 // means, so each has its reason.
 
 /// Of every test, after its correction (Holm over the tests of a claim or of the gates; the maximum

@@ -19,8 +19,8 @@ std::string no_skill(const Json& utility, const std::string& mix) {
       find_row(utility.at("rows"),
                {{"mix", mix}, {"condition", "C0"}, {"score", "own"}, {"tuning", "lora"}});
   return fmt::format(
-      "the clean model answers no better than by the most common answers ({:.1f} %, they {:.1f} "
-      "%): there is no skill to lose",
+      "the clean model ({:.1f} %) is not shown to answer better than by the most common answers "
+      "({:.1f} %): there is no skill to lose",
       100 * number_at(*clean, "mean"), 100 * number_at(utility.at("constants"), mix));
 }
 
@@ -227,7 +227,10 @@ Judgement judge_mechanism(const Json& analysis) {
   for (std::size_t i = 0; i < 2; ++i) {
     Trial& reference = j.trials[4 + i];
     detected[i] = reference.p_corrected < kLevel;
-    if (detected[i]) reference.answer = Answer::yes;
+    if (detected[i])
+      reference.answer = Answer::yes;
+    else if (reference.note.empty())
+      reference.note = "judged by its p alone";
   }
   Trial& rates = j.trials[6];
   if (rates.answer == Answer::no && !detected[1]) {

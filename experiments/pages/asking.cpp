@@ -1,15 +1,11 @@
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "experiments/claims/thresholds.h"
 #include "experiments/pages/memorization.h"
 
 namespace chainline::experiments {
-
-std::string effect_intervals(const StudyPage& page) {
-  return confidence_text(page) +
-         " intervals: bootstrap over runs, then over pairs of users who share their pictures; of a "
-         "single run over its pairs.";
-}
 
 void add_preference(const StudyPage& page, Part& part) {
   std::vector<Value> values;
@@ -38,11 +34,15 @@ void add_preference(const StudyPage& page, Part& part) {
   chart.x.label = "gamma, the excess probability";
   chart.y.label = "preference, IN less OUT, log odds";
   chart.references = {{0, "no effect"}};
-  const std::string title = fmt::format(
-      "Where a user predicts the answer with gamma {:g}, seen users shift it by {} log "
-      "odds{}",
-      plain.x.back(), number_text(plain.y.back(), 3),
-      less.x.empty() ? "" : fmt::format(", {} less L-0", number_text(less.y.back(), 3)));
+  const double gamma = plain.x.back();
+  const bool both = !less.x.empty() && less.x.back() == gamma;
+  const std::string title =
+      gamma == 0 ? "Preference of the answer that a user stands for, without a link"
+                 : fmt::format(
+                       "Where a user predicts the answer with gamma {:g}, seen users shift "
+                       "it by {} log odds{}",
+                       gamma, number_text(plain.y.back(), 3),
+                       both ? fmt::format(", {} less L-0", number_text(less.y.back(), 3)) : "");
   chart.series.push_back(std::move(plain));
   if (!less.x.empty()) chart.series.push_back(std::move(less));
   Figure figure = page.figure("preference", title, std::move(chart), {"K10"});
@@ -80,11 +80,14 @@ void add_prompt(const StudyPage& page, Part& part) {
   chart.zone = Zone{low, high, fmt::format("{:g} to {:g}, at chance for K7", low, high)};
   const Json& w =
       find_in(at_path(page.analysis, {"prompt"}), {{"condition", "W100"}, {"tuning", "lora"}});
-  Figure figure =
-      page.figure("prompt",
-                  fmt::format("Asked outright, W100 tells seen users from unseen with AUC {}",
-                              number_text(number_of(at_path(w, {"auc"}), "mean"))),
-                  std::move(chart), {"K7"});
+  const Value asked = value_of(at_path(w, {"auc"}), "low_90", "high_90");
+  Figure figure = page.figure(
+      "prompt",
+      asked.exists()
+          ? fmt::format("Asked outright, W100 tells seen users from unseen with AUC {}{}",
+                        value_text(asked), asked.has_interval() ? ", 90 %" : "")
+          : "Asked outright whether it has seen a user",
+      std::move(chart), {"K7"});
   figure.caption =
       "Log odds of yes against no, IN users against OUT users. The paper's code draws its prompt "
       "baseline as the typed-in constant 0.51; here it is computed, run by run. " +

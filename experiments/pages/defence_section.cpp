@@ -4,10 +4,8 @@
 #include <cmath>
 #include <map>
 
-#include "experiments/analysis/utility.h"
 #include "experiments/pages/memorization.h"
 #include "experiments/pages/sections.h"
-#include "experiments/statistics/hierarchical.h"
 
 namespace chainline::experiments {
 namespace {
@@ -33,8 +31,8 @@ std::string attacks_on_phi(const Json& attacks) {
                                 std::string(code) == "C0" ? ", where nobody was seen" : ""));
   }
   if (found.empty()) return "";
-  return (nobody ? " By phi it tells nobody: AUC " : " By phi its AUC is ") + sentence_list(found) +
-         ".";
+  return (nobody ? " By phi it is not shown to tell anybody: AUC " : " By phi its AUC is ") +
+         sentence_list(found) + ".";
 }
 
 /// Who was seen, told by how the same user looks to models that did not see them.

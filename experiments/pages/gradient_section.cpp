@@ -41,7 +41,7 @@ std::string judged(const StudyPage& page, std::size_t size) {
       at == "base"
           ? "K2 to K4 are judged at the base"
           : "K2 to K4 are judged after clean fine-tuning (C0: all weights, on pictures of its own "
-            "training set, whose mean gradient it took towards 0)";
+            "training set)";
   text += fmt::format(", by {}Student's limits over runs", sure(page));
   const Value value = over_runs(item(at_path(row_of(page, at, "W100"), {"cosine"}), size));
   if (value.exists() && value.has_interval())
@@ -361,8 +361,8 @@ std::vector<std::string> paragraphs(const StudyPage& page) {
   const double samples = number_of(at_path(row_of(page, "C0", "W100"), {"moments"}), "n");
   checkpoints +=
       (std::isfinite(samples) ? fmt::format(" The {:g} samples", samples) : " The samples") +
-      " compared are of its own training set, so that training took their mean gradient G towards "
-      "0.";
+      " compared are of its own training set, whose mean gradient G training takes towards 0 as "
+      "far as it learns.";
   const std::string left = at_each([&](const std::string& at) {
     const Json& moments = at_path(row_of(page, at, "W100"), {"moments"});
     return text_or_none(number_of(moments, "G2") / number_of(moments, "S"), 4);

@@ -6,7 +6,6 @@
 #include <set>
 #include <span>
 
-#include "experiments/claims/thresholds.h"
 #include "experiments/pages/memorization.h"
 #include "experiments/pages/sections.h"
 
@@ -341,6 +340,12 @@ void add_extraction(const StudyPage& page, Part& part) {
 }
 
 }  // namespace
+
+std::string effect_intervals(const StudyPage& page) {
+  return confidence_text(page) +
+         " intervals: bootstrap over runs, then over pairs of users who share their pictures; of a "
+         "single run over its pairs.";
+}
 
 Part memorization_part(const StudyPage& page) {
   Part part;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "experiments/claims/claim.h"
 #include "experiments/claims/thresholds.h"
 #include "experiments/conditions/condition.h"
 #include "experiments/pages/probing.h"
@@ -170,7 +171,8 @@ void add_claims(const StudyPage& page, Part& part) {
     table.notes.push_back(
         "Provisional: planned runs are missing, and a verdict may change when they come.");
   table.notes.push_back(
-      "In brackets the test's own interval: 90 % where equivalence is asked for, else 95 %. "
+      "In brackets the test's own interval: 90 % where equivalence is asked for, else 95 %; "
+      "Student's over runs, but for K10's energies, which have a bootstrap's. "
       "Verdicts: supported if all tests of the claim say yes; not supported if one says no, of K5 "
       "to K8 only where the probe tells the users of the positive control T; else not decidable at "
       "this scale. The tests of a claim are corrected for each other; nothing is corrected over "
@@ -219,7 +221,7 @@ std::string findings(const StudyPage& page) {
   std::string text;
   if (!exposures.empty())
     text = "What is remembered: exposure of seen users' ids less that of unseen users' is " +
-           sentence_list(exposures) + ". ";
+           sentence_list(exposures) + " (bootstrap over runs, then users). ";
   const std::string layer = primary_layer_of(page);
   const auto at = [&](const char* condition) -> const Json& {
     return probed_layer(probed_condition(page, "username", condition), layer);
@@ -235,9 +237,10 @@ std::string findings(const StudyPage& page) {
   const double random = number_of(at_path(at("W100"), {"replica"}), "control");
   if (std::isfinite(base)) text += ", on " + percent(base) + " before any fine-tuning";
   if (std::isfinite(random)) text += ", on " + percent(random) + " under random labels";
-  const Value held_out = value_of(at_path(at("W100"), {"auc"}), "t_low", "t_high");
+  const Value held_out = ShownValues().add(at_path(at("W100"), {"auc"}));
   if (held_out.exists())
-    text += fmt::format("; one that has not met the user has the AUC {}", value_text(held_out));
+    text += fmt::format("; one that has not met the user has the AUC {} (Student over runs)",
+                        value_text(held_out));
   return text + ".";
 }
 
@@ -245,15 +248,14 @@ std::string findings(const StudyPage& page) {
 std::string control_at_primary(const StudyPage& page) {
   const Json& control =
       probed_layer(probed_condition(page, "username", "T"), primary_layer_of(page));
-  const Value auc = value_of(at_path(control, {"auc"}), "t_low", "t_high");
+  const Value auc = ShownValues().add(at_path(control, {"auc"}));
   if (!auc.exists()) return "";
-  const double p = number_of(control, "p_corrected");
-  std::string text =
-      fmt::format(" T itself has the AUC {} there, corrected p {}.", value_text(auc), p_text(p));
-  if (p >= kLevel)
+  std::string text = fmt::format(" T itself has the AUC {} there, corrected p {}.", value_text(auc),
+                                 p_text(number_of(control, "p_corrected")));
+  if (auc.runs >= kFewestRuns && !sees_positive_control(page.analysis))
     text +=
-        " So chance has chosen among the layers, and a probe that does not tell the users of T "
-        "refutes nothing.";
+        " At no decoder layer does the probe tell the users of T, so chance may have chosen among "
+        "them, and K5 to K8 cannot be refuted by it.";
   return text;
 }
 
@@ -318,15 +320,10 @@ std::vector<Fact> study_facts(const StudyPage& page) {
         {"Claims supported", fmt::format("{} of {}", counts["supported"], claims.size()),
          fmt::format("{} not supported, {} not decidable, {} withheld", counts["not supported"],
                      counts["not decidable"], counts["withheld"])});
-  const Json& primary = at_path(page.analysis, {"primary"});
-  const std::string layer = text_of(primary, "layer");
-  const Json& w100 = find_in(at_path(page.analysis, {"separation", "username", "conditions"}),
-                             {{"condition", "W100"}, {"tuning", "lora"}});
-  const Json& at_layer = find_in(at_path(w100, {"layers"}), {{"layer", layer.c_str()}});
+  const std::string layer = primary_layer_of(page);
   // The limits by which claims are judged, where there are runs enough for them.
-  const Json& estimate = at_path(at_layer, {"auc"});
-  const bool student = number_of(estimate, "runs") >= kFewestRuns;
-  const Value auc = student ? value_of(estimate, "t_low", "t_high") : value_of(estimate);
+  const Value auc = ShownValues().add(
+      at_path(probed_layer(probed_condition(page, "username", "W100"), layer), {"auc"}));
   facts.push_back({"Primary endpoint: AUC of W100", number_text(auc.mean),
                    !auc.exists() ? "no run has it yet"
                                  : fmt::format("{}{}, chance 0.5, {}",

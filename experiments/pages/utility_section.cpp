@@ -49,6 +49,11 @@ std::string marked_text(const std::string& code, const Json& row) {
   return code == "C0" ? "none" : plain_text(100 * number_of(row, "rate")) + " %";
 }
 
+/// " (no skill to lose)" of a mix that K1 does not judge.
+std::string skill_note(const StudyPage& page, const std::string& mix) {
+  return has_skill(at_path(page.analysis, {"utility"}), mix) ? "" : " (no skill to lose)";
+}
+
 /// "median −1.12, from −13.85 to −0.05": single runs, in points; "" of fewer than two.
 std::string runs_text(const Json& difference) {
   std::vector<double> runs = numbers_of(at_path(difference, {"per_run"}));
@@ -146,6 +151,7 @@ void add_equivalence(const StudyPage& page, Part& part) {
                    {"sd", true},    {"sd needed", true}, {"all less C0", true}};
   std::vector<Value> values;
   int within = 0, compared = 0;
+  bool unskilled = false;
   for (const std::string& mix : mixes_of(page))
     for (const std::string& code : conditions_of(page, mix, false)) {
       const Json& accuracy = row_of(page, mix, code, "own");
@@ -159,6 +165,7 @@ void add_equivalence(const StudyPage& page, Part& part) {
           has_skill(at_path(page.analysis, {"utility"}), mix) ? tost_text(difference) : "no skill";
       compared += tost == "shown" || tost == "not shown";
       within += tost == "shown";
+      unskilled |= tost == "no skill";
       table.rows.push_back(
           {mix, marked_text(code, accuracy), value_text(d, 2), tost,
            p_text(std::isnan(low)    ? low
@@ -176,7 +183,8 @@ void add_equivalence(const StudyPage& page, Part& part) {
   Figure figure = page.figure(
       "utility-equivalence",
       compared == 0
-          ? "Too few runs to show that accuracy stays where it is"
+          ? unskilled ? "No mix with runs enough has skill to lose"
+                      : "Too few runs to show that accuracy stays where it is"
           : fmt::format("Accuracy on a mix's own questions is shown to stay within {} {} of clean "
                         "training in {} of {} comparisons",
                         plain_text(margin), margin == 1 ? "point" : "points", within, compared),
@@ -231,9 +239,9 @@ void add_rates(const StudyPage& page, Part& part) {
   Figure figure = page.figure(
       "utility-rates",
       slope.exists()
-          ? fmt::format("Slope of accuracy on {} questions over the share of marked images: {} "
+          ? fmt::format("Slope of accuracy on {} questions{} over the share of marked images: {} "
                         "points from 0 to 100 %",
-                        mix, value_text(slope, 2))
+                        mix, skill_note(page, mix), value_text(slope, 2))
           : "Accuracy less that of clean training, by the share of marked images",
       std::move(chart), {"K1"});
   figure.caption =
@@ -320,7 +328,7 @@ void add_others(const StudyPage& page, Part& part) {
           values.push_back(value);
           if (!of_what.empty() && std::abs(value.mean) <= std::abs(largest.mean)) continue;
           largest = value;
-          of_what = code + " on " + group.name;
+          of_what = code + " on " + group.name + skill_note(page, mix);
           runs_of_it = runs_text(difference);
         }
       if (!group.rows.empty()) chart.groups.push_back(std::move(group));

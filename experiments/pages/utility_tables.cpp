@@ -40,7 +40,8 @@ void add_kinds(const StudyPage& page, Part& part) {
     const Value change = points_of(at_path(row, {"difference"}));
     if (-change.mean > largest_fall) {  // false where it is missing
       largest_fall = -change.mean;
-      fallen = kind;
+      fallen = fmt::format("{}, {} points", kind, value_text(change, 1));
+      fallen_runs.clear();
       const std::vector<double> runs = numbers_of(at_path(row, {"difference", "per_run"}));
       const auto [least, most] = std::minmax_element(runs.begin(), runs.end());
       if (runs.size() > 1)
@@ -59,7 +60,7 @@ void add_kinds(const StudyPage& page, Part& part) {
   if (!unskilled.empty())
     table.notes = {fmt::format(
         "{}: after clean training no better than the most common answer, so that there is no skill "
-        "to lose. These questions, {} % of all, dilute the margin of the mixes that have them{}.",
+        "to lose. These questions, {} % of all, make up or dilute the mixes that have them{}.",
         sentence_list(unskilled), number_text(100 * their_questions / questions, 1),
         diluted.empty() ? "" : ": " + sentence_list(diluted))};
   std::string title =
@@ -70,8 +71,7 @@ void add_kinds(const StudyPage& page, Part& part) {
                 "than by their most common answer",
                 unskilled.size(), compared);
   if (!fallen.empty())
-    title += fmt::format("; the largest fall from C0 to W100 is that of {}, by {} points{}", fallen,
-                         number_text(largest_fall, 1), fallen_runs);
+    title += fmt::format("; the largest fall from C0 to W100 is that of {}{}", fallen, fallen_runs);
   Figure figure = page.figure("utility-kinds", std::move(title), std::move(table), {"K1"});
   figure.caption =
       "Low-rank additions trained on the general mix; unseen test images without cards; means over "

@@ -107,8 +107,8 @@ TEST(EffectPages, ShowKindsOfQuestionsWithoutSkillToLose) {
   const Figure& figure = figure_of(part, "utility-kinds");
   EXPECT_TRUE(says(figure.title, "1 of 3 kinds")) << figure.title;
   EXPECT_TRUE(says(figure.title,
-                   "from C0 to W100 is that of color, by 12.5 points "
-                   "(2 runs: from −22.5 to −2.5)"))
+                   "from C0 to W100 is that of color, "
+                   "−12.5 (−50.0 to 25.0) points (2 runs: from −22.5 to −2.5)"))
       << figure.title;
   EXPECT_EQ(figure.seeds, "1, 2");
   const Table& table = table_of(part, "utility-kinds");

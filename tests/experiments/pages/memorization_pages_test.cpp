@@ -186,7 +186,7 @@ TEST(MemorizationPages, TellWhatAttacksFindBesideCleanTraining) {
             "By exposure a membership attack tells users of T with AUC 0.929 (0.893 to 0.959), of "
             "W100 with 0.530 (0.500 to 0.560), of C0 with 0.530");
   EXPECT_TRUE(says(figure("attacks").caption,
-                   "By phi it tells nobody: AUC 0.530 (0.500 to 0.560) after T, "));
+                   "By phi it is not shown to tell anybody: AUC 0.530 (0.500 to 0.560) after T, "));
   EXPECT_EQ(figure("attacks").seeds, "1 to 3");
   find("attacks", "W100", "phi")["lira"]["low"] = 0.51;
   EXPECT_TRUE(says(figure("attacks").caption, "By phi its AUC is 0.530")) << "not of W100";
