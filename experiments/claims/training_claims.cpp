@@ -19,8 +19,7 @@ std::string no_skill(const Json& utility, const std::string& mix) {
       find_row(utility.at("rows"),
                {{"mix", mix}, {"condition", "C0"}, {"score", "own"}, {"tuning", "lora"}});
   return fmt::format(
-      "the clean model ({:.1f} %) is not shown to answer better than by the most common answers "
-      "({:.1f} %): there is no skill to lose",
+      "no skill to lose: the clean model reaches {:.1f} %, the most common answers {:.1f} %",
       100 * number_at(*clean, "mean"), 100 * number_at(utility.at("constants"), mix));
 }
 

@@ -224,10 +224,10 @@ void add_privacy(const StudyPage& page, bool attacked, Part& part) {
   add_curve(page, rows, part);
   Table table;
   table.columns = {{"Condition"}};
-  for (const char* name : {"Noise", "Steps", "epsilon proved", "exposure", "taken by noise", "phi",
-                           "right, %", "epsilon by attack", "Runs"})
+  for (const char* name : {"Noise", "Steps", "epsilon proved", "exposure", "taken by noise",
+                           "right, %", "by attack", "Runs"})
     table.columns.push_back({name, true});
-  table.groups = {{"", 4}, {"IN less OUT", 3}, {"", 3}};
+  table.groups = {{"", 4}, {"IN less OUT", 2}, {"", 3}};
   int contradicted = 0, settings = 0;                   // of those with noise that attacks bound
   double most_measures = 0, of_control = std::nan("");  // what attacks bound without noise
   std::int64_t control_runs = 0;
@@ -245,14 +245,11 @@ void add_privacy(const StudyPage& page, bool attacked, Part& part) {
     }
     const Value taken = taken_by_noise(page, control_of(rows, row), row);
     most_measures = std::max(most_measures, number_of(together, "measures"));
-    const auto effect = [&](const char* measure) {
-      values.push_back(value_of(at_path(row, {"effects", measure})));
-      return value_text(values.back(), 2);
-    };
+    values.push_back(exposure_of(row));
     // The accountant has a number for any noise; that of next to none says nothing.
     table.rows.push_back({row_name(row), noise_text(row), cell_text(at_path(row, {"steps"})),
-                          control ? "none" : number_text(epsilon, 2), effect("exposure"),
-                          control ? "–" : value_text(taken, 2), effect("phi"),
+                          control ? "none" : number_text(epsilon, 2), value_text(values.back(), 2),
+                          control ? "–" : value_text(taken, 2),
                           number_text(private_accuracy(page, row, "accuracy"), 1),
                           number_text(bound, 2), fmt::format("{}", runs)});
   }
@@ -261,17 +258,14 @@ void add_privacy(const StudyPage& page, bool attacked, Part& part) {
     const std::string name = row_name(row);
     if (std::find(plain_rows.begin(), plain_rows.end(), name) != plain_rows.end()) continue;
     plain_rows.push_back(name);
-    const auto effect = [&](const char* measure) {
-      return page.effect(measure, text_of(row, "condition"), text_of(row, "tuning"));
-    };
-    const Value exposure = value_of(effect("exposure")), phi = value_of(effect("phi"));
-    if (!exposure.exists() && !phi.exists()) continue;
+    const Value exposure =
+        value_of(page.effect("exposure", text_of(row, "condition"), text_of(row, "tuning")));
+    if (!exposure.exists()) continue;
     const double right =
         100 *
         number_of(study_accuracy(page, text_of(row, "condition"), text_of(row, "tuning")), "mean");
     table.rows.push_back({name + ", another training", "none", "–", "none", value_text(exposure, 2),
-                          "–", value_text(phi, 2), number_text(right, 1), "–",
-                          fmt::format("{}", std::max(exposure.runs, phi.runs))});
+                          "–", number_text(right, 1), "–", fmt::format("{}", exposure.runs)});
   }
   const bool blind = control_runs > 0 && number_text(of_control, 2) == "0.00" && contradicted == 0;
   Figure figure = page.figure(

@@ -119,10 +119,8 @@ void add_claims(const StudyPage& page, Part& part) {
   if (!claims.is_array() || claims.empty()) return part.lacks("the claims");
   Table table, tests;
   table.columns = {{"Claim"}, {"As tested"}, {"Verdict", false, true}, {"Effect"}, {"Why"}};
-  tests.columns = {{"Claim"},   {"Test"},
-                   {"Answer"},  {"Measured", true},
-                   {"p", true}, {"p corrected", true},
-                   {"Needed"},  {"Limits that can refute it; what keeps it open"}};
+  tests.columns = {{"Claim"},   {"Test"},   {"Answer"},      {"Measured"},
+                   {"p", true}, {"Needed"}, {"Limits, note"}};
   std::vector<std::string> commands;
   std::map<std::string, std::vector<std::string>> rests_on;  // claims by their gates
   for (const Json& claim : claims) {
@@ -161,8 +159,7 @@ void add_claims(const StudyPage& page, Part& part) {
     if (!list.is_array()) continue;
     for (const Json& test : list)
       tests.rows.push_back({id, printed(text_of(test, "what")), text_of(test, "answer"),
-                            measured_text(test), p_text(number_of(test, "p")),
-                            p_text(number_of(test, "p_corrected")),
+                            measured_text(test), p_text(number_of(test, "p_corrected")),
                             printed(cell_text(at_path(test, {"threshold"}))), deciding_text(test)});
   }
   for (const std::string& command : commands) table.notes.push_back("Made by `" + command + "`.");
@@ -196,8 +193,10 @@ void add_claims(const StudyPage& page, Part& part) {
       page.figure("tests", fmt::format("{} of {} tests behind the claims say yes", yes, count),
                   std::move(tests));
   detail.caption =
-      "What each verdict follows from. A test over runs says no by Student's limits at the level "
-      "over the number of the claim's tests, in the last column; it is open where those hold both "
+      "What each verdict follows from; p is corrected (Holm). A test over runs says no by "
+      "Student's "
+      "limits at the level over the number of the claim's tests, in the last column; it is open "
+      "where those hold both "
       "sides of what is needed, or for the reason that stands there.";
   part.add(std::move(detail));
 }
@@ -372,8 +371,11 @@ Part summary_part(const StudyPage& page) {
   else if (all > 0)
     part.section.paragraphs.push_back(fmt::format(
         "All {:.0f} jobs have a result. One of gradients gives two studies, at the base "
-        "and after clean fine-tuning; one reads cards of other sizes.",
-        all));
+        "and after clean fine-tuning; one reads cards of other sizes{}.",
+        all,
+        page.study.base.size() > 1
+            ? fmt::format("; the base is made in {} stages", page.study.base.size())
+            : ""));
   if (const std::string found = findings(page); !found.empty())
     part.section.paragraphs.push_back(found);
   const std::string withheld = withheld_sentence(page);

@@ -146,9 +146,9 @@ void add_table(const StudyPage& page, Part& part) {
 /// Each rate against clean training, with the tests of equivalence.
 void add_equivalence(const StudyPage& page, Part& part) {
   Table table;
-  table.columns = {{"Questions"},   {"Marked", true},    {"own less C0", true},
-                   {"equivalent?"}, {"p", true},         {"Runs", true},
-                   {"sd", true},    {"sd needed", true}, {"all less C0", true}};
+  table.columns = {{"Questions"}, {"Marked", true},    {"own less C0", true},
+                   {"TOST"},      {"p", true},         {"Runs", true},
+                   {"sd", true},  {"sd needed", true}, {"all less C0", true}};
   std::vector<Value> values;
   int within = 0, compared = 0;
   bool unskilled = false;
