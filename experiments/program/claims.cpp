@@ -153,6 +153,21 @@ Json analysis_of(const Given& given, const std::string& folder, const Json& resu
   return analyse(study_results(read_json(runs, kMaxJsonDataBytes), runs.string()), o);
 }
 
+/// What a study is: its settings, and what its data hold, wherever they lie.
+Json identity_of(const Json& results, const fs::path& path) {
+  Json study = member(results, "study", path.string());
+  const Json* sha256 = find_path(results, {"data", "sha256"});
+  if (sha256 == nullptr) return study;
+  if (const Json* found = find_path(study, {"data"})) {
+    const Json place = *found;
+    if (const Json* stages = find_path(study, {"base"}); stages != nullptr && stages->is_array())
+      for (Json& stage : study["base"])
+        if (stage.is_object() && stage.value("data", Json()) == place) stage["data"] = nullptr;
+    study["data"] = nullptr;
+  }
+  return {study, *sha256};
+}
+
 Judged judge(const Given& given, const std::string& folder) {
   const fs::path path = fs::path(folder) / "results.json";
   const Json results = read_json(path, kMaxJsonDataBytes);
@@ -160,8 +175,7 @@ Judged judge(const Given& given, const std::string& folder) {
   judged.folder = folder;
   const Json analysis = analysis_of(given, folder, results, path);
   judged.command = string_member(results, "command", path.string());
-  const Json* data = find_path(results, {"data", "sha256"});
-  judged.identity = {member(results, "study", path.string()), data == nullptr ? Json() : *data};
+  judged.identity = identity_of(results, path);
   try {
     judged.gates = judge_gates(analysis);
     judged.claims = judge_claims(analysis, judged.gates, judged.command);

@@ -162,6 +162,26 @@ TEST_F(ClaimsProgram, RefusesAStudyAndAnEarlierStateOfItAsTwo) {
       run({a, b}), 2, "claims: expected different studies, got the same one in " + a + " and " + b);
 }
 
+TEST_F(ClaimsProgram, KnowsAStudyWhoseDataHaveMoved) {
+  study(world(), "a");
+  const auto with_data = [&](const std::string& folder, const char* place, const char* sha256) {
+    Json results = parse_json(test::content_of(folder_ / "a/results.json"), "results");
+    results["study"]["data"] = place;
+    results["study"]["base"] = {{{"data", "shapes"}}, {{"data", place}}};
+    results["data"]["sha256"] = sha256;
+    fs::create_directories(folder_ / folder);
+    write(folder + "/results.json", results.dump());
+    return (folder_ / folder).string();
+  };
+  const std::string here = with_data("here", "easy-vqa:here", "0a"),
+                    moved = with_data("moved", "easy-vqa:there", "0a"),
+                    changed = with_data("changed", "easy-vqa:here", "0b");
+  test::expect_refusal(
+      run({here, moved}), 2,
+      "claims: expected different studies, got the same one in " + here + " and " + moved);
+  EXPECT_EQ(run({here, changed}).code, 0);
+}
+
 TEST_F(ClaimsProgram, TeachesInItsHelp) {
   const Outcome outcome = run({"--help"});
   EXPECT_EQ(outcome.code, 0);
